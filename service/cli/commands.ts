@@ -1,0 +1,7 @@
+/** The commands of the command line, in the order of its help. */
+import type { Command } from './command.ts'
+import { describeCommand } from './describe-command.ts'
+import { devCommand } from './dev-command.ts'
+import { runCommand } from './run-command.ts'
+
+export const commands: readonly Command[] = [runCommand, devCommand, describeCommand]

@@ -1,0 +1,67 @@
+/** Sends made-up purchases at a steady rate until it is stopped. */
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import type { DevKafka } from './dev-kafka.ts'
+import { purchaseMaker, purchasesTopic } from './purchases.ts'
+
+export interface FeederOptions {
+  readonly kafka: Pick<DevKafka, 'append'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly seed: number
+  readonly perSecond: number
+}
+
+const tickMs = 50
+/** What a pause (a broker that was away, a laptop that slept) may leave to be caught up with. */
+const recordsPerTickMax = 1_000
+
+export class Feeder {
+  readonly #options: FeederOptions
+  readonly #stop = new AbortController()
+  #sent = 0
+  #done: Promise<void> = Promise.resolve()
+
+  constructor(options: FeederOptions) {
+    this.#options = options
+  }
+
+  /** Purchases that the broker has acknowledged. */
+  get sent(): number {
+    return this.#sent
+  }
+
+  start(): void {
+    this.#done = this.#run()
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await this.#done
+  }
+
+  async #run(): Promise<void> {
+    const { kafka, clock, log, perSecond, seed } = this.#options
+    const { signal } = this.#stop
+    const next = purchaseMaker(seed)
+    let last = clock.monotonic()
+    let owed = 0
+    while (!signal.aborted) {
+      const now = clock.monotonic()
+      owed = Math.min(recordsPerTickMax, owed + ((now - last) * perSecond) / 1000)
+      last = now
+      const purchases = Array.from({ length: Math.floor(owed) }, () => next(clock.now()))
+      owed -= purchases.length
+      try {
+        const records = purchases.map((purchase) => ({ key: purchase.customer, value: JSON.stringify(purchase) }))
+        this.#sent += await kafka.append(purchasesTopic, records)
+      } catch (error) {
+        log.warn(
+          { error: error instanceof Error ? error.message : String(error) },
+          'purchases could not be sent; the next ones are tried',
+        )
+      }
+      await clock.sleep(tickMs, signal)
+    }
+  }
+}

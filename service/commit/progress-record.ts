@@ -1,0 +1,35 @@
+/** The progress record: what a task had done, written to each of its changelogs in the same transaction as its offsets (P10). */
+
+/** One source partition of the task. The topic's id tells a topic that was deleted and made again from the one that was read. */
+export interface SourcePosition {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  /** The next offset to be read. */
+  readonly position: number
+}
+
+export interface ProgressRecord {
+  readonly format: 1
+  /** Counts the task's commits. */
+  readonly batch: number
+  readonly fingerprint: string
+  /** The id of the changelog topic that holds this record. */
+  readonly changelogId: string
+  readonly positions: readonly SourcePosition[]
+  /** The task's own watermark, in ms; null where there is none yet. */
+  readonly watermark: number | null
+  /** Of each upstream task its last time in ms, or 'idle'. */
+  readonly upstreamWatermarks: Readonly<Record<string, number | 'idle'>>
+}
+
+export const encodeProgress = (record: ProgressRecord): Buffer => Buffer.from(JSON.stringify(record))
+
+/** @throws TypeError where the bytes are no progress record of a format that is known here */
+export function decodeProgress(bytes: Buffer): ProgressRecord {
+  const record: unknown = JSON.parse(bytes.toString())
+  if (typeof record !== 'object' || record === null || !('format' in record) || record.format !== 1 || !('positions' in record)) {
+    throw new TypeError(`a progress record of unknown format: ${bytes.subarray(0, 80).toString()}`)
+  }
+  return record as unknown as ProgressRecord
+}

@@ -1,0 +1,77 @@
+/** The interfaces of the language: streams, keyed streams and tables. They speak of each other, so they stand in one file. */
+import type {
+  Aggregation,
+  CodecWhereLossy,
+  Fn,
+  KeyByOptions,
+  KeyEncoder,
+  LastWhereLossy,
+  NotAsync,
+  RecordInfo,
+  Sink,
+  SinkOptions,
+  Widen,
+} from './types.ts'
+
+/** A type guard; written as a method, since those are compared without regard to the direction of their parameters. */
+type Guard<W> = { test(value: unknown, record: unknown): value is W }['test']
+
+/** Records, one after the other. */
+export interface Stream<K, V> {
+  map<W>(fn: Fn<K, V, NotAsync<W>>): Stream<K, W>
+  flatMap<W>(fn: Fn<K, V, Iterable<W>>): Stream<K, W>
+  filter<W extends V>(fn: (value: V, record: RecordInfo<K>) => value is W): Stream<K, W>
+  filter(fn: Fn<K, V, boolean>): Stream<K, V>
+  /** Looks at each record and changes nothing. */
+  peek<R>(fn: Fn<K, V, NotAsync<R>>): Stream<K, V>
+  union<W extends readonly unknown[]>(...others: { [I in keyof W]: Stream<K, W[I]> }): Stream<K, V | W[number]>
+  /** Each record goes to the first branch whose test it passes, else to `rest`. */
+  branch<B extends Readonly<Record<string, Fn<K, V, boolean>>> & { readonly rest?: never }>(
+    branches: B,
+  ): {
+    readonly [N in Exclude<keyof B, 'rest'>]: Stream<K, B[N] extends Guard<infer W> ? W & V : V>
+  } & { readonly rest: Stream<K, V> }
+  /** A new key: records travel through a repartition topic, inside the transaction, to the task that owns the key. */
+  keyBy<L extends string | number | bigint>(
+    fn: Fn<K, V, L>,
+    ...options: LastWhereLossy<'value', V, KeyByOptions>
+  ): KeyedStream<Widen<L>, V>
+  /** The record's own key, as it is partitioned already. */
+  byKey(): KeyedStream<K, V>
+  /** One key, `''`, in one partition: totals over everything. */
+  global(...options: LastWhereLossy<'value', V, { readonly name?: string }>): KeyedStream<string, V>
+  to(topic: string | Fn<K, V, string>, options: SinkOptions<K, V> & KeyEncoder<K, V>): Sink
+  /** The first rows of each batch on standard output, under a `Time:` header. */
+  print(rows?: number): Sink
+}
+
+/** A stream on which state can be kept. A state's name names its store and its changelog, and so survives edits elsewhere. */
+export interface KeyedStream<K, V> {
+  /** Back to a stream, with this key and its partitioning. */
+  records(): Stream<K, V>
+  /** The last value of each key; null deletes. */
+  toTable(name: string, ...options: LastWhereLossy<'state', NonNullable<V>>): Table<K, NonNullable<V>>
+  count(name: string): Table<K, number>
+  /** Of finite numbers, as min, max and average are: `of` returning anything else is an error of the record (`onError`). */
+  sum(name: string, of: (value: V) => number): Table<K, number>
+  min(name: string, of: (value: V) => number): Table<K, number>
+  max(name: string, of: (value: V) => number): Table<K, number>
+  average(name: string, of: (value: V) => number): Table<K, number>
+  /** Rewrites a whole row for each change: for few distinct values. */
+  countByValue(name: string, of: (value: V) => string): Table<K, Readonly<Record<string, number>>>
+  /** Begins with the first value itself. */
+  reduce(name: string, fn: (left: V, right: V) => V, ...options: LastWhereLossy<'state', V>): Table<K, V>
+  aggregate<A>(name: string, aggregation: Aggregation<K, V, A> & CodecWhereLossy<'state', A>): Table<K, A>
+}
+
+/** The row of each key, as it changes. */
+export interface Table<K, A> {
+  /** The rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). */
+  emit(mode: 'update'): Stream<K, A>
+  /** Each changed row, once a batch, as it was and as it is. */
+  changes(): Stream<K, { readonly before: A | undefined; readonly after: A | undefined }>
+  map<B>(fn: (row: A, key: K) => B): Table<K, B>
+  filter(fn: (row: A, key: K) => boolean): Table<K, A>
+  /** Changed rows, with null for deleted ones: a compacted topic. */
+  to(topic: string, options: SinkOptions<K, A> & KeyEncoder<K, A>): Sink
+}

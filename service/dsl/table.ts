@@ -1,0 +1,24 @@
+/** Table at run time: each method builds the node that it stands for. */
+import type { TableFilterNode, TableMapNode } from '../topology/node.ts'
+import { type AnyStream, type AnyTable, Facade, type Methods } from './facade.ts'
+import { type AnySinkOptions, sinkNode } from './stream-nodes.ts'
+import * as nodes from './table-nodes.ts'
+import type { Sink } from './types.ts'
+
+export class TableFacade extends Facade implements Methods<AnyTable> {
+  emit(mode: 'update'): AnyStream {
+    return this.facades.stream(nodes.emitNode(this.node, mode))
+  }
+  changes(): AnyStream {
+    return this.facades.stream(nodes.changesNode(this.node))
+  }
+  map(fn: TableMapNode['fn']): AnyTable {
+    return this.facades.table(nodes.tableMapNode(this.node, fn))
+  }
+  filter(fn: TableFilterNode['fn']): AnyTable {
+    return this.facades.table(nodes.tableFilterNode(this.node, fn))
+  }
+  to(topic: string, options: AnySinkOptions): Sink {
+    return this.facades.sink(sinkNode(this.node, topic, { table: true, options }))
+  }
+}

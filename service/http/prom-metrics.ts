@@ -1,0 +1,71 @@
+/** The metrics port on prom-client: the tables of `metrics.ts` as a registry, and registries of many threads as one page. */
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import {
+  type CounterName,
+  counters,
+  type GaugeName,
+  gauges,
+  type HistogramName,
+  histograms,
+  type Labels,
+  type Metrics,
+} from '../metrics.ts'
+
+/** Seconds: from a batch of a few records to one that is about to be given up. */
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+const entries = <Name extends string, Definition>(table: Readonly<Record<Name, Definition>>) =>
+  Object.entries(table) as [Name, Definition][]
+
+/** One a thread. Adding and setting are synchronous and cheap; `snapshot` is what crosses to the main thread. */
+export class PromMetrics implements Metrics {
+  readonly #registry = new Registry()
+  readonly #counters = new Map<CounterName, Counter>()
+  readonly #gauges = new Map<GaugeName, Gauge>()
+  readonly #histograms = new Map<HistogramName, Histogram>()
+
+  constructor() {
+    const registers = [this.#registry]
+    for (const [name, { help, labels }] of entries(counters))
+      this.#counters.set(name, new Counter({ name, help, labelNames: [...labels], registers }))
+    for (const [name, { help, labels }] of entries(gauges))
+      this.#gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers }))
+    for (const [name, { help, labels }] of entries(histograms))
+      this.#histograms.set(name, new Histogram({ name, help, labelNames: [...labels], registers, buckets: durationBuckets }))
+  }
+
+  add(name: CounterName, value: number, labels: Labels = {}): void {
+    this.#counters.get(name)?.inc(labels, value)
+  }
+
+  set(name: GaugeName, value: number, labels: Labels = {}): void {
+    this.#gauges.get(name)?.set(labels, value)
+  }
+
+  observe(name: HistogramName, value: number, labels: Labels = {}): void {
+    this.#histograms.get(name)?.observe(labels, value)
+  }
+
+  /** Plain data of every metric, for `metricsPage`. */
+  snapshot(): Promise<readonly unknown[]> {
+    return this.#registry.getMetricsAsJSON()
+  }
+}
+
+/** Figures of the process itself: CPU, memory, event loop. In the main thread only; they are of the process, not of a thread. */
+export function processMetrics(): { snapshot(): Promise<readonly unknown[]> } {
+  const register = new Registry()
+  collectDefaultMetrics({ register })
+  return { snapshot: () => register.getMetricsAsJSON() }
+}
+
+export interface MetricsPage {
+  readonly contentType: string
+  readonly text: string
+}
+
+/** Snapshots of all threads, added up, in Prometheus' text format. */
+export async function metricsPage(snapshots: readonly unknown[]): Promise<MetricsPage> {
+  const registry = AggregatorRegistry.aggregate(snapshots as object[])
+  return { contentType: registry.contentType, text: await registry.metrics() }
+}

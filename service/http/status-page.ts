@@ -1,0 +1,31 @@
+/** The page at `/`: what runs, in plain text, and where to look next. */
+import type { SupervisorStatus, WorkerStatus } from '../runtime/running.ts'
+import { readiness } from './health.ts'
+
+export interface StatusPageInput {
+  readonly application: string
+  readonly status: SupervisorStatus
+}
+
+export function statusPage({ application, status }: StatusPageInput): string {
+  const { reasons } = readiness(status)
+  const since = new Date(status.since).toISOString()
+  return [
+    `caudal · ${application} · ${status.state} since ${since}`,
+    '',
+    ...status.workers.map(workerLine),
+    ...(reasons.length > 0 ? ['', 'Not ready:', ...reasons.map((reason) => `  ${reason}`)] : []),
+    '',
+    '/topology       what runs here',
+    '/metrics        figures for Prometheus',
+    '/health/live    does it make progress',
+    '/health/ready   do all tasks run',
+    '',
+  ].join('\n')
+}
+
+function workerLine({ worker, memberId, generation, tasks, busy }: WorkerStatus): string {
+  const joined = generation < 0 ? 'not in the group' : `generation ${generation}, member ${memberId}`
+  const listed = tasks.map(({ task, state }) => (state === 'running' ? task : `${task} (${state})`))
+  return `worker ${worker}: ${joined}, ${busy ? 'busy' : 'idle'}, ${tasks.length} tasks${listed.length > 0 ? `: ${listed.join(' ')}` : ''}`
+}

@@ -1,0 +1,24 @@
+/** The public API: what a topology file imports. */
+export { bytes } from './codec/bytes.ts'
+export type { Codec, CodecFor, Decoder, Encoder } from './codec/codec.ts'
+export { float64 } from './codec/float64.ts'
+export { int64 } from './codec/int64.ts'
+export { json } from './codec/json.ts'
+export { nullable } from './codec/nullable.ts'
+export { structured } from './codec/structured.ts'
+export { text } from './codec/text.ts'
+export { stream } from './dsl/source.ts'
+export type { KeyedStream, Stream, Table } from './dsl/streams.ts'
+export { type Topology, type TopologyOptions, topology } from './dsl/topology.ts'
+export type {
+  Aggregation,
+  Headers,
+  IsJson,
+  KeyByOptions,
+  Policy,
+  RecordInfo,
+  Sink,
+  SinkOptions,
+  SourceOptions,
+} from './dsl/types.ts'
+export type { Duration, EpochMs } from './duration.ts'

@@ -1,0 +1,154 @@
+/** Finds the open transactions behind which a partition's readers wait, and ends those of dead writers (P9). */
+import { errorOf, isRetry, verdictError, verdictOf } from '../commit/verdicts.ts'
+import { ConnectionError } from '../errors.ts'
+import { Again, retry } from '../retry.ts'
+import { type Cluster, kafkaError } from './cluster.ts'
+import { askCoordinator } from './coordinator-request.ts'
+import { type AskLimits, askLeaders, askWithinMs } from './leader-requests.ts'
+import { byTopic, partitionKey, type TopicPartition } from './partition-key.ts'
+import { errorCode } from './wire/error-codes.ts'
+import type { NodeId, Wire } from './wire/wire.ts'
+
+/** Ongoing ones may be fenced, as P9 says; prepared ones end by themselves. */
+export interface OpenTransaction {
+  readonly transactionalId: string
+  readonly state: 'Ongoing' | 'PrepareCommit' | 'PrepareAbort'
+  readonly producerId: number
+}
+
+const purpose = 'recovery'
+const openStates: readonly string[] = ['Ongoing', 'PrepareCommit', 'PrepareAbort'] satisfies OpenTransaction['state'][]
+
+/** The transactions that are undecided on a partition: DescribeProducers of its leader, ListTransactions of every broker. */
+export async function openTransactions(
+  cluster: Cluster,
+  wire: Wire,
+  topic: string,
+  partition: number,
+  limits?: AskLimits,
+): Promise<OpenTransaction[]> {
+  const producerIds = await openProducers(cluster, wire, topic, partition, limits)
+  if (producerIds.length === 0) return []
+  const found: OpenTransaction[] = []
+  for (const node of await cluster.brokers()) found.push(...(await listTransactions(cluster, wire, node, producerIds, limits)))
+  return found
+}
+
+/** InitProducerId(−1) on somebody else's transactional id: its transaction is aborted, its producer fenced, when this resolves. */
+export async function fenceTransaction(
+  cluster: Cluster,
+  _wire: Wire,
+  transactionalId: string,
+  limits?: AskLimits,
+): Promise<void> {
+  try {
+    const answer = await askCoordinator(cluster, {
+      kind: 'transaction',
+      key: transactionalId,
+      purpose,
+      api: 'InitProducerId',
+      body: { transactionalId, transactionTimeoutMs: 10_000, producerId: -1, producerEpoch: -1 },
+      codeOf: (found) => found.errorCode,
+      unanswered: 'repeat',
+      // CONCURRENT_TRANSACTIONS until the abort's markers are written: milliseconds.
+      limits: { withinMs: askWithinMs, firstPauseMs: 5, pauseMsMax: 50, ...limits },
+    })
+    if (answer.errorCode !== errorCode.NONE) throw errorOf('InitProducerId', answer.errorCode, { transactionalId })
+  } catch (error) {
+    throw verdictError('InitProducerId', error, { transactionalId })
+  }
+}
+
+/** The partition of `__consumer_offsets` that holds the group's offsets: where a transaction hangs if they are unstable. */
+export async function groupOffsetsPartition(cluster: Cluster, group: string): Promise<TopicPartition> {
+  const topic = '__consumer_offsets'
+  const found = (await cluster.topics([topic])).get(topic)
+  if (found === undefined) throw kafkaError('Metadata', errorCode.UNKNOWN_TOPIC_OR_PARTITION, { topic })
+  return { topic, partition: javaHash(group) % found.partitions.length }
+}
+
+/** Java's String.hashCode without its sign bit, as the broker places groups. */
+export function javaHash(text: string): number {
+  let hash = 0
+  for (let index = 0; index < text.length; index++) hash = (Math.imul(31, hash) + text.charCodeAt(index)) | 0
+  return hash & 0x7fffffff
+}
+
+async function openProducers(
+  cluster: Cluster,
+  wire: Wire,
+  topic: string,
+  partition: number,
+  limits?: AskLimits,
+): Promise<readonly number[]> {
+  const answers = await askLeaders<TopicPartition, readonly number[]>(cluster, {
+    kind: 'DescribeProducers',
+    items: [{ topic, partition }],
+    limits,
+    send: async (node, items) => {
+      const topics = byTopic(items, (item) => item.partition).map(({ name, partitions }) => ({
+        name,
+        partitionIndexes: partitions,
+      }))
+      const answer = await wire.request(node, purpose, 'DescribeProducers', { topics })
+      return new Map(
+        answer.topics.flatMap((found) =>
+          found.partitions.map((one) => {
+            const open = one.activeProducers.filter((producer) => producer.currentTxnStartOffset >= 0)
+            return [
+              partitionKey(found.name, one.partitionIndex),
+              { code: one.errorCode, result: open.map(({ producerId }) => producerId) },
+            ] as const
+          }),
+        ),
+      )
+    },
+  })
+  return answers.get(partitionKey(topic, partition)) ?? []
+}
+
+function listTransactions(
+  cluster: Cluster,
+  wire: Wire,
+  node: NodeId,
+  producerIds: readonly number[],
+  limits?: AskLimits,
+): Promise<OpenTransaction[]> {
+  return retry(cluster.clock, { withinMs: askWithinMs, ...limits }, async () => {
+    try {
+      const answer = await wire.request(node, purpose, 'ListTransactions', {
+        stateFilters: [...openStates],
+        producerIdFilters: producerIds,
+      })
+      if (answer.errorCode === errorCode.NONE) return answer.transactionStates.flatMap(openTransaction)
+      if (isRetry(verdictOf('ListTransactions', answer.errorCode)))
+        return new Again(kafkaError('ListTransactions', answer.errorCode, { node }))
+      throw errorOf('ListTransactions', answer.errorCode, { node })
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      // A broker that is gone coordinates nothing: whoever took over is asked as well, now or at the next look.
+      if (!(await isAlive(cluster, node))) return []
+      return new Again(error)
+    }
+  })
+}
+
+async function isAlive(cluster: Cluster, node: NodeId): Promise<boolean> {
+  try {
+    return (await cluster.brokers()).includes(node)
+  } catch (error) {
+    if (error instanceof ConnectionError) return true
+    throw error
+  }
+}
+
+function openTransaction(found: {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly transactionState: string
+}): OpenTransaction[] {
+  const { transactionalId, producerId, transactionState: state } = found
+  return state === 'Ongoing' || state === 'PrepareCommit' || state === 'PrepareAbort'
+    ? [{ transactionalId, state, producerId }]
+    : []
+}

@@ -1,0 +1,152 @@
+/** Committed offsets of the group and the ends of partitions. */
+import { errorOf, verdictError } from '../commit/verdicts.ts'
+import type { Membership } from '../runtime/seam.ts'
+import type { Cluster } from './cluster.ts'
+import { askCoordinator } from './coordinator-request.ts'
+import { type AskLimits, askLeaders, askWithinMs } from './leader-requests.ts'
+import { firstCode, type OffsetToCommit, refuseAnonymous, topicsToCommit } from './offset-to-commit.ts'
+import { byTopic, partitionKey, type TopicPartition } from './partition-key.ts'
+import { errorCode } from './wire/error-codes.ts'
+import type { AnswerOf } from './wire/messages.ts'
+import type { Wire } from './wire/wire.ts'
+
+export type { AskLimits } from './leader-requests.ts'
+export { partitionKey, type TopicPartition } from './partition-key.ts'
+
+export interface CommittedOffset {
+  /** −1: none. */
+  readonly offset: number
+  readonly metadata: string
+  readonly leaderEpoch: number
+}
+
+export interface ListedOffset {
+  /** −1: no record at or after the timestamp. */
+  readonly offset: number
+  /** −1 unless it was asked for by timestamp. */
+  readonly timestamp: number
+  readonly leaderEpoch: number
+}
+
+export type Isolation = 'read_committed' | 'read_uncommitted'
+/** Which offset of a partition: the first that is kept, the one after the last, or the first of a record not older than this. */
+export type OffsetAt = 'earliest' | 'latest' | { readonly timestamp: number }
+
+const purpose = 'offsets'
+
+/**
+ * What the group has committed, by partitionKey, all partitions in one request (P8). `unstable` while a transaction that
+ * wrote one of them is undecided, or its marker is on the way: see hanging-transactions.ts (P9).
+ */
+export async function fetchStableOffsets(
+  cluster: Cluster,
+  _wire: Wire,
+  group: string,
+  partitions: readonly TopicPartition[],
+  limits?: AskLimits,
+): Promise<'unstable' | ReadonlyMap<string, CommittedOffset>> {
+  const topics = byTopic(partitions, ({ partition }) => partition).map(({ name, partitions }) => ({
+    name,
+    partitionIndexes: partitions,
+  }))
+  const codeOf = (answer: AnswerOf<'OffsetFetch'>) => {
+    const code = answer.errorCode === errorCode.NONE ? firstCode(answer.topics) : answer.errorCode
+    // Not an error here but an answer.
+    return code === errorCode.UNSTABLE_OFFSET_COMMIT ? errorCode.NONE : code
+  }
+  const answer = await askCoordinator(cluster, {
+    kind: 'group',
+    key: group,
+    purpose,
+    api: 'OffsetFetch',
+    body: { groupId: group, topics, requireStable: true },
+    codeOf,
+    unanswered: 'repeat',
+    limits: { withinMs: askWithinMs, ...limits },
+  })
+  const code = codeOf(answer)
+  if (code !== errorCode.NONE) throw errorOf('OffsetFetch', code, { group })
+  const offsets = new Map<string, CommittedOffset>()
+  for (const topic of answer.topics) {
+    for (const found of topic.partitions) {
+      if (found.errorCode === errorCode.UNSTABLE_OFFSET_COMMIT) return 'unstable'
+      const { committedOffset: offset, metadata, committedLeaderEpoch: leaderEpoch } = found
+      offsets.set(partitionKey(topic.name, found.partitionIndex), { offset, metadata: metadata ?? '', leaderEpoch })
+    }
+  }
+  return offsets
+}
+
+/**
+ * Commits start positions outside of a transaction, as a member of the group (P11).
+ * @throws LostError, FencedError, RetakeError when the membership is not, or no longer, the present one; FatalError.
+ */
+export async function commitOffsets(
+  cluster: Cluster,
+  _wire: Wire,
+  group: string,
+  membership: Membership,
+  offsets: readonly OffsetToCommit[],
+  limits?: AskLimits,
+): Promise<void> {
+  refuseAnonymous(membership)
+  const codeOf = (answer: AnswerOf<'OffsetCommit'>) => firstCode(answer.topics)
+  const { generation, memberId, instanceId } = membership
+  try {
+    const answer = await askCoordinator(cluster, {
+      kind: 'group',
+      key: group,
+      purpose,
+      api: 'OffsetCommit',
+      body: {
+        groupId: group,
+        generationIdOrMemberEpoch: generation,
+        memberId,
+        groupInstanceId: instanceId,
+        topics: topicsToCommit(offsets),
+      },
+      codeOf,
+      // The same positions twice are the same as once: nothing else of this task is committed before they are.
+      unanswered: 'repeat',
+      limits: { withinMs: askWithinMs, ...limits },
+    })
+    const code = codeOf(answer)
+    if (code !== errorCode.NONE) throw errorOf('OffsetCommit', code, { group, generation })
+  } catch (error) {
+    throw verdictError('OffsetCommit', error, { group, generation })
+  }
+}
+
+/** Offsets of partitions, by partitionKey. `latest` under read_committed is the last stable offset, else the end of the log. */
+export function listOffsets(
+  cluster: Cluster,
+  wire: Wire,
+  partitions: readonly TopicPartition[],
+  at: OffsetAt,
+  isolation: Isolation,
+  limits?: AskLimits,
+): Promise<ReadonlyMap<string, ListedOffset>> {
+  const timestamp = at === 'earliest' ? -2 : at === 'latest' ? -1 : at.timestamp
+  return askLeaders<TopicPartition, ListedOffset>(cluster, {
+    kind: 'ListOffsets',
+    items: partitions,
+    limits,
+    send: async (node, items) => {
+      const topics = byTopic(items, ({ partition, leaderEpoch }) => ({
+        partitionIndex: partition,
+        currentLeaderEpoch: leaderEpoch,
+        timestamp,
+      }))
+      const body = { replicaId: -1, isolationLevel: isolation === 'read_committed' ? 1 : 0, topics }
+      const answer = await wire.request(node, purpose, 'ListOffsets', body)
+      return new Map(
+        answer.topics.flatMap((topic) =>
+          topic.partitions.map((found) => {
+            const { errorCode: code, offset, timestamp, leaderEpoch } = found
+            return [partitionKey(topic.name, found.partitionIndex), { code, result: { offset, timestamp, leaderEpoch } }] as const
+          }),
+        ),
+      )
+    },
+  })
+}

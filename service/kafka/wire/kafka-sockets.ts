@@ -1,0 +1,144 @@
+/** kafkajs' inside: how its connections are had without its protocol code, and what has to be true of it for that. */
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import type { KafkaConfig, logCreator, LogEntry } from 'kafkajs'
+import { ConfigurationError } from '../../errors.ts'
+import type { Log } from '../../log.ts'
+
+/** What is used here of kafkajs is not public, so that any other version could break it without a word. */
+const kafkajsVersion = '2.2.4'
+
+export interface SocketOptions {
+  readonly clientId: string
+  readonly ssl?: NonNullable<KafkaConfig['ssl']>
+  readonly sasl?: NonNullable<KafkaConfig['sasl']>
+  readonly connectionTimeoutMs: number
+  readonly log: Log
+}
+
+/** A request in kafkajs' queue: `sendRequest` is called when its turn has come. */
+export interface QueuedRequest {
+  readonly entry: {
+    readonly apiKey: number
+    readonly apiName: string
+    readonly apiVersion: number
+    readonly correlationId: number
+    readonly resolve: (answer: { readonly payload: Buffer }) => void
+    readonly reject: (error: Error) => void
+  }
+  readonly expectResponse: true
+  readonly requestTimeout: null
+  readonly sendRequest: () => void
+}
+
+/** kafkajs' Connection, as far as it is used: one socket, connected and authenticated. */
+export interface KafkajsConnection {
+  /** Absent before the first attempt to connect. */
+  readonly socket?: Socket
+  readonly requestQueue: { push(request: QueuedRequest): void; rejectAll(error: Error): void }
+  readonly sasl: object | null
+  readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null
+  isConnected(): boolean
+  isAuthenticated(): boolean
+  nextCorrelationId(): number
+  /** Ends the socket as soon as nothing is in flight. */
+  disconnect(): Promise<unknown>
+}
+
+interface KafkajsPool {
+  readonly pool: readonly KafkajsConnection[]
+}
+
+interface KafkajsCluster {
+  readonly connectionPoolBuilder: { build(address: { host: string; port: number }): Promise<KafkajsPool> }
+}
+
+interface KafkajsLogger {
+  readonly namespace: (name: string) => KafkajsLogger
+}
+
+interface KafkajsBroker {
+  connect(): Promise<void>
+}
+
+type KafkajsBrokerClass = new (options: { connectionPool: KafkajsPool; logger: KafkajsLogger }) => KafkajsBroker
+type KafkajsClass = new (config: KafkaConfig) => { logger(): KafkajsLogger }
+
+/** A connection that is not open yet: `connect` opens and authenticates it. */
+export interface UnopenedConnection {
+  readonly connection: KafkajsConnection
+  connect(): Promise<void>
+}
+
+/**
+ * A maker of connections.
+ * @throws ConfigurationError when the kafkajs that is installed is not the one that this was written against
+ */
+export function kafkaSockets(options: SocketOptions): (host: string, port: number) => Promise<UnopenedConnection> {
+  const require = createRequire(import.meta.url)
+  checkVersion(require('kafkajs/package.json'))
+  silenceIdleTimer(require('kafkajs/src/network/requestQueue/index.js'))
+  const { Kafka, logLevel }: { Kafka: KafkajsClass; logLevel: { WARN: number } } = require('kafkajs')
+  const Broker: KafkajsBrokerClass = require('kafkajs/src/broker/index.js')
+  const kafka = new Kafka({
+    brokers: [],
+    clientId: options.clientId,
+    connectionTimeout: options.connectionTimeoutMs,
+    // Time-outs are ours: kafkajs judges them before it has read what waits in the socket.
+    enforceRequestTimeout: false,
+    retry: { retries: 0 },
+    logLevel: logLevel.WARN,
+    logCreator: forwardTo(options.log),
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+  })
+  const builder = clusterOf(kafka).connectionPoolBuilder
+  return async (host, port) => {
+    const connectionPool = await builder.build({ host, port })
+    const connection = connectionPool.pool[0]
+    if (connection === undefined) throw new ConfigurationError(['kafkajs made a pool without connections'])
+    const broker = new Broker({ connectionPool, logger: kafka.logger() })
+    return { connection, connect: () => broker.connect() }
+  }
+}
+
+/** Exported for its test. */
+export function checkVersion({ version }: { readonly version: string }): void {
+  if (version === kafkajsVersion) return
+  throw new ConfigurationError([
+    `kafkajs ${version} is installed, and caudal works with ${kafkajsVersion} alone: run npm install kafkajs@${kafkajsVersion} --save-exact`,
+  ])
+}
+
+/** kafkajs' own cluster, through the factory that its producer and consumer use, so that ssl and sasl mean what they mean there. */
+function clusterOf(kafka: object): KafkajsCluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
+  if (symbol === undefined) throw new ConfigurationError(['kafkajs has no factory for clusters: is it changed?'])
+  const createCluster: (options: object) => KafkajsCluster = Reflect.get(kafka, symbol)
+  return createCluster({})
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[]
+  scheduleCheckPendingRequests: (this: RequestQueue) => void
+}
+
+const silenced = new WeakSet<object>()
+
+/** An idle queue sets a timer of a negative time, over and over: a millisecond loop, and a warning of Node's. */
+function silenceIdleTimer({ prototype }: { readonly prototype: RequestQueue }): void {
+  if (silenced.has(prototype)) return
+  silenced.add(prototype)
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this)
+  }
+}
+
+/** What kafkajs calls an error is often one that is handled: whoever made the request hears of it anyway. */
+function forwardTo(log: Log): logCreator {
+  return () => (entry: LogEntry) => {
+    const { message, timestamp: _, logger: __, ...fields } = entry.log
+    log.debug({ ...fields, kafkajs: entry.namespace, level: entry.label }, message)
+  }
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+/** The composition root: gives the command line its clock, terminal, log, Kafka, sandbox and HTTP server, and exits with its code. */
+import { readFileSync } from 'node:fs'
+import { caudal } from './cli/caudal.ts'
+import { showCursor } from './cli/live-view.ts'
+import type { Parts, Terminal } from './cli/parts.ts'
+import { systemClock } from './clock.ts'
+import { pinoLog } from './pino-log.ts'
+
+const { stdout, stderr } = process
+
+const terminal: Terminal = {
+  interactive: stdout.isTTY && process.env['TERM'] !== 'dumb',
+  columns: () => stdout.columns ?? 80,
+  rows: () => stdout.rows ?? 24,
+  write: (text) => void stdout.write(text),
+  complain: (line) => void stderr.write(`${line}\n`),
+}
+
+// Whoever read our output has gone (`| head`): nobody is left to tell anything.
+stdout.on('error', () => process.exit(1))
+// An end by force must not leave the terminal without its cursor.
+if (terminal.interactive) process.on('exit', () => stdout.write(showCursor))
+
+const parts: Parts = {
+  clock: systemClock,
+  directory: process.cwd(),
+  environment: process.env,
+  terminal,
+  version: versionOf(new URL('../package.json', import.meta.url)),
+  onSignal,
+  exit: (code) => process.exit(code),
+  openLog: ({ logLevel: level, logFile: file }) => pinoLog({ level, file }),
+  // Imported when they are needed: `--help` and a refused start load no clients.
+  loadTopology: async (url, exportName) => (await import('./runtime/load-topology.ts')).loadTopology(url, exportName),
+  startSupervisor: async (options) => (await import('./start-supervisor.ts')).startSupervisor(options),
+  startHttpServer: async (options) => (await import('./http/http-server.ts')).startHttpServer(options),
+  startSandbox: async (options) => (await import('./sandbox/sandbox.ts')).startSandbox(options),
+  kafkaWires: async (configuration, log) => {
+    const { openKafkaWire } = await import('./adapters.ts')
+    return (clientId) => openKafkaWire(configuration, clientId, log)
+  },
+  memoryWires: async () => {
+    const { MemoryKafka } = await import('./memory/memory-kafka.ts')
+    const kafka = new MemoryKafka({ clock: systemClock })
+    return (clientId) => kafka.wire(clientId)
+  },
+}
+
+// Nothing is left to wait for when the command has ended: a connection that a library keeps open must not keep the process.
+process.exit(await caudal(process.argv.slice(2), parts))
+
+function onSignal(handler: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const
+  for (const signal of signals) process.on(signal, handler)
+  return () => {
+    for (const signal of signals) process.off(signal, handler)
+  }
+}
+
+function versionOf(packageFile: URL): string {
+  return (JSON.parse(readFileSync(packageFile, 'utf8')) as { readonly version: string }).version
+}

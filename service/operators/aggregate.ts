@@ -1,0 +1,99 @@
+/** A keyed aggregate: folds each record into the state of its key, and hands on the rows that changed once a batch. */
+import type { Failed, Push } from '../source/push.ts'
+import { noProvenance, RecordInput, StreamRecord } from '../source/record.ts'
+import type { Entry, StateView } from '../state/state-view.ts'
+import type { AggregateNode, Value } from '../topology/node.ts'
+import { refusePromise } from './policies.ts'
+
+export interface AggregateParts {
+  readonly node: AggregateNode
+  readonly view: StateView
+  readonly failed: Failed
+  /** Where rows go; undefined where nobody reads the table. */
+  readonly next: Push | undefined
+}
+
+export class Aggregate {
+  readonly #node: AggregateNode
+  readonly #operator: string
+  readonly #view: StateView
+  readonly #failed: Failed
+  readonly #next: Push | undefined
+  // The records that wait for state, as columns.
+  #entries: Entry[] = []
+  #values: Value[] = []
+  #records: StreamRecord[] = []
+  #last: StreamRecord | undefined
+
+  constructor({ node, view, failed, next }: AggregateParts) {
+    this.#node = node
+    this.#operator = `${node.function} '${node.name}'`
+    this.#view = view
+    this.#failed = failed
+    this.#next = next
+  }
+
+  begin(): void {
+    this.#view.beginBatch()
+    this.#last = undefined
+  }
+
+  /**
+   * Takes a record with a key. It is folded in at once while all state that was asked for in this batch is in memory; the first record
+   * whose state is not makes itself and all after it wait for `run`, so that the order is that of arrival either way.
+   */
+  readonly push: Push = (value, record) => {
+    const entry = this.#view.entry(record.keyLatin1 ?? '')
+    if (entry.loaded && this.#entries.length === 0) {
+      this.#fold(entry, value, record)
+      return
+    }
+    this.#entries.push(entry)
+    this.#values.push(value)
+    this.#records.push(record)
+  }
+
+  load(): Promise<void> | undefined {
+    return this.#view.load()
+  }
+
+  run(): void {
+    const [entries, values, records] = [this.#entries, this.#values, this.#records]
+    for (let i = 0; i < entries.length; i++) {
+      const [entry, record] = [entries[i], records[i]]
+      if (entry !== undefined && record !== undefined) this.#fold(entry, values[i], record)
+    }
+    this.#entries = []
+    this.#values = []
+    this.#records = []
+    if (this.#next !== undefined && this.#last !== undefined) this.#emit(this.#next, this.#last)
+  }
+
+  #fold(entry: Entry, value: Value, record: StreamRecord): void {
+    const { initial, add } = this.#node
+    let aggregate: Value
+    try {
+      aggregate = add(entry.value === undefined ? initial(record.key) : entry.value, value, record)
+      if (aggregate instanceof Promise) throw refusePromise(aggregate)
+    } catch (error) {
+      return this.#failed(this.#operator, error, record)
+    }
+    this.#view.set(entry, aggregate, record.timestamp)
+    this.#last = record
+  }
+
+  /** Each changed row once, in the order of the first change; one that came and went within the batch is none. */
+  #emit(next: Push, { input }: StreamRecord): void {
+    const { finish } = this.#node
+    const changed = this.#view.changed()
+    const timestamps = Float64Array.from(changed, (entry) => entry.timestamp)
+    const { topic, partition, keys } = input
+    const rows = new RecordInput({ topic, partition, columns: null, timestamps, first: 0, keys, provenance: noProvenance })
+    for (const [i, { key, value, before }] of changed.entries()) {
+      if (value === undefined && before === undefined) continue
+      const row = new StreamRecord(rows, i, key)
+      if (finish === undefined) next(value, row, before)
+      else next(value === undefined ? undefined : finish(value), row, before === undefined ? undefined : finish(before))
+    }
+  }
+}

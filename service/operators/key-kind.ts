@@ -1,0 +1,54 @@
+/** Keys given by keyBy: strings, numbers and bigints, which travel as text and are told apart by one character. */
+import type { Decoder } from '../codec/codec.ts'
+import { text } from '../codec/text.ts'
+import { FatalError } from '../errors.ts'
+import type { Key } from '../topology/node.ts'
+
+/** String, number, bigint. */
+export type KeyKind = 's' | 'n' | 'b'
+
+/** @throws TypeError for what cannot be a key */
+export function kindOfKey(key: unknown): KeyKind {
+  if (typeof key === 'string') return 's'
+  if (typeof key === 'bigint') return 'b'
+  if (typeof key === 'number' && !Number.isNaN(key)) return 'n'
+  const shown = key === null ? 'null' : typeof key === 'number' ? 'NaN' : typeof key
+  throw new TypeError(`a key is a string, a number or a bigint, and the function returned ${shown}`)
+}
+
+/** How the bytes of a key that travelled as text become the key again. */
+export const keyDecoders: Readonly<Record<KeyKind, Decoder<Key>>> = {
+  s: text(),
+  n: { name: 'number as text', decode: (bytes) => Number(bytes.latin1Slice(0, bytes.length)) },
+  b: { name: 'bigint as text', decode: (bytes) => BigInt(bytes.latin1Slice(0, bytes.length)) },
+}
+
+/** The identity of a key: the bytes of its text, one a character. */
+export function latin1OfText(key: string): string {
+  for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 127) return Buffer.from(key).toString('latin1')
+  return key
+}
+
+/** Sees to it that one keyBy gives keys of one kind: 1 and '1' would be the same bytes. */
+export class KeyKindGuard {
+  #kind: KeyKind | undefined
+
+  /** @throws TypeError for a key of another kind than the first */
+  check(key: unknown): KeyKind {
+    const kind = kindOfKey(key)
+    if (this.#kind === undefined) this.#kind = kind
+    if (kind !== this.#kind)
+      throw new TypeError(`a key is a ${nameOf(kind)}, and earlier ones were ${nameOf(this.#kind)}s: return one type`)
+    return kind
+  }
+}
+
+const nameOf = (kind: KeyKind): string => ({ s: 'string', n: 'number', b: 'bigint' })[kind]
+
+/** @throws FatalError for a character that no version wrote */
+export function parseKeyKind(character: string): KeyKind {
+  if (character === 's' || character === 'n' || character === 'b') return character
+  throw new FatalError(
+    `A record of a repartition topic has a key of unknown kind ${JSON.stringify(character)}: was it written by another program?`,
+  )
+}

@@ -1,0 +1,80 @@
+/** The header that every record of a repartition topic carries: where it came from, and what of it Kafka's own fields cannot hold. */
+import { FatalError } from '../errors.ts'
+import { type KeyKind, parseKeyKind } from './key-kind.ts'
+
+export const originHeaderName = 'caudal-origin'
+
+export interface OriginHeader {
+  readonly keyKind: KeyKind
+  /** Absent for rows of tables. `topic`: index into the sorted list of the topology's source topics. */
+  readonly origin?: { readonly topic: number; readonly partition: number; readonly offset: number }
+  /** The watermark that made the record late, where it was older than that of its own source partition. */
+  readonly lateStamp?: number
+  /** The event time where it is negative: the record's own timestamp is 0 then. */
+  readonly negativeTime?: number
+}
+
+/*
+ * version (1 byte) | flags (1) | key kind (1) | origin: topic index (uint16), partition (int32), offset (double)
+ * | late stamp (double) | negative time (double); the last three where their flag is set. Doubles hold whole numbers up to 2^53.
+ */
+const version = 1
+const flag = { origin: 1, lateStamp: 2, negativeTime: 4 } as const
+const fixedBytes = 3
+const originBytes = 14
+
+export function encodeOrigin({ keyKind, origin, lateStamp, negativeTime }: OriginHeader): Buffer {
+  const bytes = Buffer.allocUnsafe(
+    fixedBytes +
+      (origin === undefined ? 0 : originBytes) +
+      (lateStamp === undefined ? 0 : 8) +
+      (negativeTime === undefined ? 0 : 8),
+  )
+  let flags = 0
+  let at = fixedBytes
+  if (origin !== undefined) {
+    flags |= flag.origin
+    bytes.writeUInt16BE(origin.topic, at)
+    bytes.writeInt32BE(origin.partition, at + 2)
+    bytes.writeDoubleBE(origin.offset, at + 6)
+    at += originBytes
+  }
+  if (lateStamp !== undefined) {
+    flags |= flag.lateStamp
+    at = bytes.writeDoubleBE(lateStamp, at)
+  }
+  if (negativeTime !== undefined) {
+    flags |= flag.negativeTime
+    at = bytes.writeDoubleBE(negativeTime, at)
+  }
+  bytes[0] = version
+  bytes[1] = flags
+  bytes[2] = keyKind.charCodeAt(0)
+  return bytes
+}
+
+/** @throws FatalError for bytes of another version or length */
+export function decodeOrigin(bytes: Buffer): OriginHeader {
+  const flags = bytes[1] ?? 0
+  const expected =
+    fixedBytes + (flags & flag.origin ? originBytes : 0) + (flags & flag.lateStamp ? 8 : 0) + (flags & flag.negativeTime ? 8 : 0)
+  if (bytes[0] !== version || bytes.length !== expected) {
+    throw new FatalError(`A record of a repartition topic has a ${originHeaderName} header that this version cannot read.`, {
+      fields: { header: bytes.toString('hex') },
+    })
+  }
+  const header: { -readonly [F in keyof OriginHeader]: OriginHeader[F] } = {
+    keyKind: parseKeyKind(String.fromCharCode(bytes[2] ?? 0)),
+  }
+  let at = fixedBytes
+  if (flags & flag.origin) {
+    header.origin = { topic: bytes.readUInt16BE(at), partition: bytes.readInt32BE(at + 2), offset: bytes.readDoubleBE(at + 6) }
+    at += originBytes
+  }
+  if (flags & flag.lateStamp) {
+    header.lateStamp = bytes.readDoubleBE(at)
+    at += 8
+  }
+  if (flags & flag.negativeTime) header.negativeTime = bytes.readDoubleBE(at)
+  return header
+}

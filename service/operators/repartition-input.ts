@@ -1,0 +1,90 @@
+/** keyBy and global, downstream side: records of a repartition topic are what they were before it, under their new key. */
+import type { Slice } from '../batch/slice.ts'
+import { rangeDecoderOf } from '../codec/codec.ts'
+import { FatalError } from '../errors.ts'
+import type { RecordColumns } from '../kafka/records/record-columns.ts'
+import { noHeaders, type Origin, type Provenance, RecordInput, StreamRecord } from '../source/record.ts'
+import type { Failed, Push } from '../source/push.ts'
+import type { RepartitionNode, Value } from '../topology/node.ts'
+import { controlHeaderName } from './control-record.ts'
+import { keyDecoders } from './key-kind.ts'
+import { decodeOrigin, type OriginHeader, originHeaderName } from './origin-header.ts'
+import type { Accept } from './source-input.ts'
+
+export interface RepartitionInputParts {
+  readonly node: RepartitionNode
+  /** The topology's source topics, sorted: what the index in an origin header means. */
+  readonly sourceTopics: readonly string[]
+  readonly failed: Failed
+  readonly next: Push
+}
+
+export function repartitionInput({ node, sourceTopics, failed, next }: RepartitionInputParts): Accept {
+  const decode = rangeDecoderOf(node.value)
+  const provenance = repartitionProvenance(sourceTopics)
+  return (slice) => {
+    const { columns, from, to } = slice
+    const input = inputOf(slice, provenance)
+    for (let index = from; index < to; index++) {
+      const isNull = columns.valueLength(index) < 0
+      if (isNull && isControl(columns, index)) continue
+      const record = new StreamRecord(input, index)
+      let value: Value = null
+      try {
+        if (!isNull) value = decode(columns.valueBuffer(index), columns.valueStart(index), columns.valueEnd(index))
+      } catch (error) {
+        failed(`reading a value of ${node.label ?? 'keyBy'} by ${node.value.name}()`, error, record)
+        continue
+      }
+      next(value, record)
+    }
+  }
+}
+
+/** A task writes keys of one kind, so the first record of a slice tells how all of its keys are read. */
+function inputOf({ topic, partition, columns, from, to }: Slice, provenance: Provenance): RecordInput {
+  let first = from
+  while (first < to && isControl(columns, first)) first += 1
+  const kind = first < to ? headerOf(columns, first).keyKind : 's'
+  const timestamps = timesOf(columns, from, to)
+  return new RecordInput({ topic, partition, columns, timestamps, first: from, keys: keyDecoders[kind], provenance })
+}
+
+/** Kafka has no negative times: such a record says 0, and its header the rest. */
+function timesOf(columns: RecordColumns, from: number, to: number): Float64Array {
+  const times = columns.timestamps.slice(from, to)
+  for (let index = from; index < to; index++) {
+    if (times[index - from] !== 0 || isControl(columns, index)) continue
+    times[index - from] = headerOf(columns, index).negativeTime ?? 0
+  }
+  return times
+}
+
+const isControl = (columns: RecordColumns, index: number): boolean =>
+  columns.valueLength(index) < 0 && columns.headers(index).some(([name]) => name === controlHeaderName)
+
+function headerOf(columns: RecordColumns, index: number): OriginHeader {
+  const bytes = columns.headers(index).find(([name]) => name === originHeaderName)?.[1]
+  if (bytes === undefined || bytes === null) {
+    throw new FatalError(
+      `A record of a repartition topic has no ${originHeaderName} header: was it written by another program?`,
+      {
+        fields: { offset: columns.offsets[index] },
+      },
+    )
+  }
+  return decodeOrigin(bytes)
+}
+
+function repartitionProvenance(sourceTopics: readonly string[]): Provenance {
+  const origin = ({ columns }: RecordInput, index: number): Origin | undefined => {
+    const found = columns === null ? undefined : headerOf(columns, index).origin
+    const topic = found === undefined ? undefined : sourceTopics[found.topic]
+    return found === undefined || topic === undefined ? undefined : { topic, partition: found.partition, offset: found.offset }
+  }
+  return {
+    origin,
+    // Ours is the first; one of the same name behind it is the user's.
+    headers: ({ columns }, index) => columns?.headers(index).slice(1) ?? noHeaders,
+  }
+}

@@ -1,0 +1,27 @@
+/** What the compiler asks of the shape of a sub-topology. */
+import type { AggregateNode, TopologyNode } from '../topology/node.ts'
+import { isRepartition } from '../topology/order.ts'
+
+/**
+ * The stateful operators by stage, in topological order within each: stage n reads what n stateful operators were in front of. Those that
+ * are equally far share their round trip of loads.
+ */
+export function stagesOf(nodes: readonly TopologyNode[]): readonly (readonly AggregateNode[])[] {
+  const passed = new Map<TopologyNode, number>()
+  const stages: AggregateNode[][] = []
+  for (const node of nodes) {
+    // The topic between is the end of one batch and the start of another.
+    const before = isRepartition(node) ? 0 : Math.max(0, ...node.inputs.map((input) => passed.get(input) ?? 0))
+    if (node.kind === 'aggregate') (stages[before] ??= []).push(node)
+    passed.set(node, node.kind === 'aggregate' ? before + 1 : before)
+  }
+  return stages
+}
+
+/** Whether a consumer of a table looks at rows as they were when the batch began. */
+export function needsBefore(node: TopologyNode, consumersOf: (table: TopologyNode) => readonly TopologyNode[]): boolean {
+  if (node.kind === 'tableFilter') return true
+  if (node.kind === 'emit') return node.mode === 'changes'
+  if (node.kind === 'sink') return node.keyOf !== undefined || node.headers !== undefined
+  return node.kind === 'tableMap' && consumersOf(node).some((consumer) => needsBefore(consumer, consumersOf))
+}

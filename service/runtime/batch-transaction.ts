@@ -1,0 +1,85 @@
+/** Steps 4 to 6 of a batch: produce, commit, apply. Any error in the first two means that all tasks are taken again (P3). */
+import { changelogKey, progressKey } from '../commit/changelog-record.ts'
+import { RetakeError } from '../errors.ts'
+import { partitionKey } from '../kafka/offsets.ts'
+import type { Batch } from './batch.ts'
+import type { Membership } from './seam.ts'
+import type { StoreWrite } from '../state/store-backend.ts'
+import type { Task, TaskStore } from './task.ts'
+import type { WorkerResources } from './worker-resources.ts'
+
+/** The changes of one store in a batch: the very bytes that were produced to its changelog (P14). */
+export interface ProducedChanges {
+  readonly task: Task
+  readonly store: TaskStore
+  readonly writes: readonly StoreWrite[]
+  readonly bytes: number
+}
+
+/** A worker's batch in the changelogs and outputs. */
+export interface ProducedBatch {
+  readonly changes: readonly ProducedChanges[]
+  readonly reservedBytes: number
+  /** True where the broker had some of it already, so that its offsets are unknown (P5). */
+  readonly duplicate: boolean
+}
+
+/** Step 4: room in the apply queue is reserved before anything is sent (P14). */
+export async function produceBatch(resources: WorkerResources, batch: Batch): Promise<ProducedBatch> {
+  const { outputs, queue, producer, topics } = resources
+  const changes = batch.tasks.flatMap((task) => {
+    task.moveTo(batch.slices.get(task.id) ?? [])
+    return task.stores.map((store) => appendChangelog(resources, task, store))
+  })
+  const reservedBytes = changes.reduce((sum, { bytes }) => sum + bytes, 0)
+  resources.freeze(batch.frozen)
+  await queue.reserve(reservedBytes, resources.signal())
+  await topics.resolve(outputs)
+  const pending = outputs.batches()
+  const produced = pending.length > 0 ? await producer.produce(pending) : []
+  const ends = new Map<string, number>()
+  for (const { topic, partition, baseOffset, count } of produced) ends.set(partitionKey(topic, partition), baseOffset + count)
+  for (const { store } of changes) store.lastOffset = (ends.get(partitionKey(store.changelog, store.partition)) ?? 0) - 1
+  return { changes, reservedBytes, duplicate: produced.some(({ baseOffset }) => baseOffset < 0) }
+}
+
+/** Coalesced: one record a changed key, and the progress record behind them. */
+function appendChangelog(resources: WorkerResources, task: Task, store: TaskStore): ProducedChanges {
+  const { outputs, parts } = resources
+  const changes = store.view.takeChanges()
+  let bytes = 0
+  for (const { bucket, key, value, timestamp } of changes) {
+    outputs.append(store.changelog, store.partition, changelogKey(bucket, key), value, Math.max(0, timestamp), undefined)
+    bytes += key.length + (value?.length ?? 0)
+  }
+  const progress = task.progressRecord(store, parts.plan.fingerprint)
+  outputs.append(store.changelog, store.partition, progressKey, progress, parts.clock.now(), undefined)
+  return { task, store, writes: changes, bytes }
+}
+
+/** Step 5: every task that the transaction touched commits its positions, moved or not (P2). */
+export async function commitBatch(resources: WorkerResources, batch: Batch, produced: ProducedBatch): Promise<void> {
+  const { producer, membership, parts } = resources
+  const ids = batch.tasks.map(({ id }) => id)
+  const offsets = batch.tasks.flatMap((task) => task.offsets())
+  const successor = (): Promise<Membership | null> =>
+    membership.successor(batch.frozen, ids, 0.6 * parts.settings.transactionTimeoutMs)
+  await producer.commitOffsets(parts.ids.group, batch.frozen.membership, offsets, successor)
+  await producer.end(true)
+  parts.metrics.add('caudal_transactions_total', 1, { outcome: 'committed' })
+  if (produced.duplicate) throw new RetakeError('a batch was produced twice: its offsets are unknown, though it was committed')
+}
+
+/** Step 6: the segment of each changelog goes to the apply queue; the batch counts. */
+export function applyBatch(resources: WorkerResources, batch: Batch, { changes, reservedBytes }: ProducedBatch): void {
+  const { queue } = resources
+  let reserved = reservedBytes
+  for (const { store, writes, bytes } of changes) {
+    const to = store.lastOffset + 1
+    queue.enqueue({ view: store.view, handle: store.handle, from: store.position, to, writes, reserved: bytes })
+    reserved -= bytes
+    store.position = to
+  }
+  for (const task of batch.tasks) task.committed()
+  resources.committed(batch)
+}

@@ -1,0 +1,51 @@
+/** Frees what an open transaction of a dead writer holds back, in milliseconds instead of its time-out (P9). */
+import type { Clock } from '../clock.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { fenceTransaction, openTransactions } from '../kafka/hanging-transactions.ts'
+import type { Wire } from '../kafka/wire/wire.ts'
+import type { Log } from '../log.ts'
+import { transactionalIdPrefix } from '../topology/names.ts'
+
+/** Markers land some milliseconds after EndTxn: nothing is looked into before this has passed. */
+export const patienceMs = 100
+
+export interface DeadWriterContext {
+  readonly plan: { readonly application: string }
+  readonly transactionalId: string
+  readonly cluster: Cluster
+  readonly wire: Wire
+  readonly clock: Clock
+  readonly log: Log
+  readonly progress: () => void
+  readonly liveIds: () => readonly string[]
+}
+
+interface Stuck {
+  readonly topic: string
+  readonly partition: number
+  /** Monotonic time since when it has been stuck. */
+  readonly since: number
+  /** A changelog of the task being taken: whoever else writes there is dead to it. */
+  readonly ownChangelog: boolean
+}
+
+/** True where a writer was fenced: what was read before is old, so that the task must be taken from its first step again. */
+export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stuck): Promise<boolean> {
+  if (context.clock.monotonic() - stuck.since < patienceMs) return false
+  const { cluster, wire } = context
+  const prefix = transactionalIdPrefix(context.plan.application)
+  let fenced = false
+  for (const { transactionalId, state } of await openTransactions(cluster, wire, stuck.topic, stuck.partition)) {
+    context.progress()
+    if (state !== 'Ongoing' || transactionalId === context.transactionalId) continue
+    const dead = transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
+    if (!dead && !stuck.ownChangelog) continue
+    context.log.warn(
+      { transactionalId, topic: stuck.topic, partition: stuck.partition },
+      'fencing the open transaction of a dead writer',
+    )
+    await fenceTransaction(cluster, wire, transactionalId)
+    fenced = true
+  }
+  return fenced
+}

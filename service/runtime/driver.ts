@@ -1,0 +1,290 @@
+/** Runs a topology on an in-memory Kafka and a clock moved by hand: the real worker and tasks, batch by batch (caudal/testing). */
+import type { Decoder, Encoder } from '../codec/codec.ts'
+import { parseChangelogRecord } from '../commit/changelog-record.ts'
+import { definitionOf, type Topology } from '../dsl/topology.ts'
+import { type Duration, durationMs } from '../duration.ts'
+import { FatalError } from '../errors.ts'
+import { Cluster } from '../kafka/cluster.ts'
+import { partitionForKey } from '../kafka/records/murmur2.ts'
+import { RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
+import { bootstrapNode, type Wire } from '../kafka/wire/wire.ts'
+import { silentLog } from '../log.ts'
+import { ManualClock } from '../memory/manual-clock.ts'
+import { MemoryKafka } from '../memory/memory-kafka.ts'
+import { type Graph, graphOf } from '../topology/graph.ts'
+import type { SinkNode, SourceNode } from '../topology/node.ts'
+import { requiredTopics } from '../topology/plan.ts'
+import { DriverProcesses } from './driver-processes.ts'
+import { prepare } from './start-up.ts'
+
+export interface TestDriverOptions {
+  /** The wall clock, in ms. Default: the newest timestamp sent. */
+  readonly now?: number
+  /** Of every source and sink topic. Default 1. */
+  readonly partitions?: number
+  /** Default 1. */
+  readonly workers?: number
+  readonly batchRecordsMax?: number
+  /** Of everything random: ids and the jitter of pauses. */
+  readonly seed?: number
+}
+
+export interface RecordToSend {
+  readonly key?: unknown
+  readonly value: unknown
+  readonly timestamp?: number
+  readonly partition?: number
+  readonly headers?: Readonly<Record<string, Buffer>>
+}
+export interface BytesToSend {
+  readonly key?: Buffer | null
+  readonly value: Buffer | null
+  readonly timestamp?: number
+  readonly partition?: number
+}
+export interface ReadRecord<V> {
+  readonly key: unknown
+  readonly value: V
+  readonly timestamp: number
+  readonly partition: number
+  readonly headers: Readonly<Record<string, Buffer>>
+}
+
+/** The real tasks on an in-memory Kafka and a clock moved by hand. */
+export interface TestDriver {
+  /** Encodes with the source's codecs; `value: null` is a tombstone. @throws for a source that can only decode: sendBytes then. */
+  send(topic: string, ...records: readonly RecordToSend[]): void
+  sendBytes(topic: string, ...records: readonly BytesToSend[]): void
+  /** Runs one micro-batch; moves the clock by one interval; resolves when it is committed. Rejects with the fault that stopped the worker. */
+  batch(): Promise<void>
+  /** Runs batches until no input is left. */
+  drain(): Promise<void>
+  /** Moves the clock, and runs the batches that fall due. */
+  advance(by: Duration): Promise<void>
+  /** Committed records since the last read, decoded with the sink's codecs; as Buffer where a sink can only encode. */
+  read<V = unknown>(topic: string): readonly ReadRecord<V>[]
+  /** The committed entries of a store, of all partitions. */
+  state<V = unknown>(store: string): ReadonlyMap<string, V>
+  /** A worker loses everything that is not committed, and starts again from what is. Default: all of them. */
+  crash(worker?: number): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts a driver. The default interval of a `continuous` topology is 100 ms. */
+export async function testDriver(topology: Topology, options: TestDriverOptions = {}): Promise<TestDriver> {
+  const graph = graphOf(definitionOf(topology))
+  const clock = new ManualClock(options.now ?? 0, options.seed)
+  const kafka = new MemoryKafka({ clock })
+  const partitions = options.partitions ?? 1
+  for (const topic of requiredTopics(graph))
+    kafka.createTopic(topic, { partitions, configs: { 'message.timestamp.after.max.ms': anyTime } })
+  const wire = kafka.wire('driver')
+  const cluster = new Cluster(wire, clock)
+  const { plan, topics } = await prepare({
+    graph,
+    application: topology.name,
+    cluster,
+    wire,
+    clock,
+    log: silentLog,
+    startTimeoutMs: 0,
+    replicationFactor: -1,
+  })
+  const processes = new DriverProcesses({
+    plan,
+    topics,
+    kafka,
+    clock,
+    workers: options.workers ?? 1,
+    batchRecordsMax: options.batchRecordsMax ?? 1_000_000,
+  })
+  await processes.start()
+  return new Driver(graph, processes, { clock, kafka, wire, clockFollows: options.now === undefined })
+}
+
+/** As internal topics have it: records of any event time are taken. */
+const anyTime = '9223372036854775807'
+
+interface World {
+  readonly clock: ManualClock
+  readonly kafka: MemoryKafka
+  readonly wire: Wire
+  /** The clock stands at the newest timestamp sent. */
+  readonly clockFollows: boolean
+}
+
+class Driver implements TestDriver {
+  readonly #graph: Graph
+  readonly #processes: DriverProcesses
+  readonly #clock: ManualClock
+  readonly #kafka: MemoryKafka
+  readonly #wire: Wire
+  readonly #readUpTo = new Map<string, number>()
+  #clockFollows: boolean
+  #rotation = 0
+
+  constructor(graph: Graph, processes: DriverProcesses, world: World) {
+    this.#graph = graph
+    this.#processes = processes
+    this.#clock = world.clock
+    this.#kafka = world.kafka
+    this.#wire = world.wire
+    this.#clockFollows = world.clockFollows
+  }
+
+  send(topic: string, ...records: readonly RecordToSend[]): void {
+    const source = this.#source(topic)
+    for (const { key, value, ...rest } of records) {
+      const keyBytes = key === undefined || key === null ? null : encode(source.key, key, topic)
+      this.#append(topic, { ...rest, key: keyBytes, value: value === null ? null : encode(source.value, value, topic) })
+    }
+  }
+
+  sendBytes(topic: string, ...records: readonly BytesToSend[]): void {
+    this.#source(topic)
+    for (const record of records) this.#append(topic, record)
+  }
+
+  async batch(): Promise<void> {
+    this.#clockFollows = false
+    await this.#processes.batch()
+    this.#clock.setWall(this.#clock.now() + this.#intervalMs())
+  }
+
+  async drain(): Promise<void> {
+    await this.#processes.settle()
+    while (this.#processes.hasInput()) await this.batch()
+  }
+
+  async advance(by: Duration): Promise<void> {
+    const intervalMs = this.#intervalMs()
+    for (let left = durationMs(by, 'advance'); left > 0; left -= intervalMs) {
+      if (left >= intervalMs) await this.batch()
+      else this.#clock.setWall(this.#clock.now() + left)
+    }
+  }
+
+  read<V>(topic: string): readonly ReadRecord<V>[] {
+    const sink = this.#graph.nodes.find((node): node is SinkNode => node.kind === 'sink' && node.topic === topic)
+    const found: ReadRecord<V>[] = []
+    for (let partition = 0; partition < this.#partitions(topic); partition++) {
+      const at = `${topic}:${partition}`
+      const from = this.#readUpTo.get(at) ?? 0
+      const columns = this.#kafka.records(topic, partition, 'committed')
+      for (let i = 0; i < columns.count; i++) {
+        const offset = columns.offsets[i] ?? 0
+        if (offset < from) continue
+        this.#readUpTo.set(at, offset + 1)
+        const [keyBytes, valueBytes] = [columns.key(i), columns.value(i)]
+        const key = keyBytes === null ? null : decode(sink?.keyOf === undefined ? sink?.key : undefined, keyBytes, text)
+        const value = valueBytes === null ? null : decode(sink?.value, valueBytes, bytes)
+        const headers = columns.headers(i).flatMap(([name, bytes]) => (bytes === null ? [] : [[name, bytes] as const]))
+        found.push({
+          key,
+          value: value as V,
+          timestamp: columns.timestamps[i] ?? 0,
+          partition,
+          headers: Object.fromEntries(headers),
+        })
+      }
+    }
+    return found
+  }
+
+  state<V>(store: string): ReadonlyMap<string, V> {
+    const spec = this.#graph.stores.find(({ name }) => name === store)
+    if (spec === undefined)
+      throw new RangeError(
+        `the topology has no store '${store}'; it has ${this.#graph.stores.map(({ name }) => `'${name}'`).join(', ')}`,
+      )
+    const topic = this.#processes.plan.changelogOf(store)
+    const state = new Map<string, V>()
+    for (let partition = 0; partition < this.#partitions(topic); partition++) {
+      const columns = this.#kafka.records(topic, partition, 'committed')
+      for (let i = 0; i < columns.count; i++) {
+        const write = parseChangelogRecord(columns.key(i), columns.value(i))
+        if (write === 'progress') continue
+        if (write.value === null) state.delete(write.key.toString())
+        else state.set(write.key.toString(), spec.codec.decode(write.value) as V)
+      }
+    }
+    return state
+  }
+
+  crash(worker?: number): Promise<void> {
+    return this.#processes.crash(worker)
+  }
+
+  stop(): Promise<void> {
+    return this.#processes.stop()
+  }
+
+  #source(topic: string): SourceNode {
+    const sources = this.#graph.nodes.filter((node): node is SourceNode => node.kind === 'source')
+    const source = sources.find(({ topics }) => topics.some(({ name }) => name === topic))
+    if (source !== undefined) return source
+    const known = sources.flatMap(({ topics }) => topics.map(({ name }) => `'${name}'`)).join(', ')
+    throw new RangeError(`the topology has no source topic '${topic}'; it has ${known}`)
+  }
+
+  #append(topic: string, record: BytesToSend & { readonly headers?: Readonly<Record<string, Buffer>> }): void {
+    const partitions = this.#partitions(topic)
+    const key = record.key ?? null
+    const partition = record.partition ?? (key === null ? this.#rotation++ % partitions : partitionForKey(key, partitions))
+    const timestamp = record.timestamp ?? this.#clock.now()
+    if (this.#clockFollows && timestamp > this.#clock.now()) this.#clock.setWall(timestamp)
+    const offset = this.#kafka.endOffset(topic, partition)
+    this.#produce(topic, partition, { key, value: record.value, timestamp, headers: Object.entries(record.headers ?? {}) })
+    this.#processes.sent.add(topic, partition, offset)
+  }
+
+  /** The in-memory Kafka carries a request out when it is sent; only the answer comes later. */
+  #produce(
+    topic: string,
+    partition: number,
+    record: {
+      readonly key: Buffer | null
+      readonly value: Buffer | null
+      readonly timestamp: number
+      readonly headers: readonly (readonly [string, Buffer])[]
+    },
+  ): void {
+    const batch = new RecordBatchBuilder()
+    batch.append(record.key, record.value, record.timestamp, record.headers)
+    const records = batch.finish({
+      producerId: -1,
+      producerEpoch: -1,
+      firstSequence: -1,
+      transactional: false,
+      compression: 'none',
+    })
+    const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
+    void this.#wire.request(bootstrapNode, 'send', 'Produce', { transactionalId: null, acks: -1, timeoutMs: 1000, topicData })
+  }
+
+  #partitions(topic: string): number {
+    const found = this.#kafka.topics().find(({ name }) => name === topic)
+    if (found === undefined) throw new RangeError(`there is no topic '${topic}'`)
+    return found.partitions
+  }
+
+  #intervalMs(): number {
+    const { trigger } = this.#graph.definition
+    return trigger === 'continuous' ? 100 : trigger.everyMs
+  }
+}
+
+const text: Decoder<unknown> = { name: 'text', decode: (bytes) => bytes.toString() }
+const bytes: Decoder<unknown> = { name: 'bytes', decode: (bytes) => bytes }
+
+function encode(decoder: Decoder<unknown>, value: unknown, topic: string): Buffer | null {
+  const { encode: own } = decoder as Partial<Encoder<unknown>>
+  if (own === undefined)
+    throw new FatalError(`the source of '${topic}' can only decode (${decoder.name}): give its bytes to sendBytes`)
+  return own(value)
+}
+
+function decode(encoder: Encoder<unknown> | undefined, from: Buffer, otherwise: Decoder<unknown>): unknown {
+  const { decode: own } = (encoder ?? {}) as Partial<Decoder<unknown>>
+  return own === undefined ? otherwise.decode(from) : own(from)
+}

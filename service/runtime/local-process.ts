@@ -1,0 +1,61 @@
+/** One process of caudal inside this thread: supervisor, membership and worker on a given wire; for the driver and the simulation. */
+import { cut } from '../batch/cutting.ts'
+import type { Clock } from '../clock.ts'
+import type { Wire } from '../kafka/wire/wire.ts'
+import { type Log, silentLog } from '../log.ts'
+import { type Metrics, noMetrics } from '../metrics.ts'
+import type { StoreBackend } from '../state/store-backend.ts'
+import { type MembershipSettings, openSeat } from './open-seat.ts'
+import type { Rows } from './running.ts'
+import type { Prepared } from './start-up.ts'
+import { Supervisor } from './supervisor.ts'
+import type { Trigger } from './trigger.ts'
+import { localChannel } from './worker-channel.ts'
+import type { WorkerParts, WorkerSettings } from './worker-parts.ts'
+
+export interface LocalProcessParts extends Prepared {
+  readonly clock: Clock
+  /** A connection of this process' own; closing it is its death. */
+  readonly wire: Wire
+  readonly openBackend: () => StoreBackend
+  readonly openTrigger: () => Trigger
+  readonly settings: WorkerSettings
+  /** Null: dynamic membership, under a random transactional id. */
+  readonly instanceId: string | null
+  readonly membership: MembershipSettings
+  readonly shutdownTimeoutMs: number
+  readonly workers?: number
+  readonly cut?: WorkerParts['cut']
+  readonly log?: Log
+  readonly metrics?: Metrics
+  readonly onRows?: (rows: Rows) => void
+}
+
+const nothing = () => {}
+
+/** A supervisor whose workers run in this thread. */
+export function localProcess(parts: LocalProcessParts): Supervisor {
+  const { plan, topics, clock, wire, settings, membership, log = silentLog, metrics = noMetrics } = parts
+  return new Supervisor({
+    workers: parts.workers ?? 1,
+    clock,
+    log,
+    shutdownTimeoutMs: parts.shutdownTimeoutMs,
+    watchEveryMs: Math.max(100, membership.batchTimeoutMs / 4),
+    openSeat: (worker, fail) =>
+      openSeat(
+        {
+          ...parts,
+          log,
+          onRows: parts.onRows ?? nothing,
+          openChannel: (ids, flags, receive) => {
+            const own = { backend: parts.openBackend(), trigger: parts.openTrigger(), cut: parts.cut ?? cut }
+            const worker = { plan, topics, ids, settings, wire, clock, log, metrics, flags, ...own }
+            return localChannel(worker, receive, () => wire.close())
+          },
+        },
+        worker,
+        fail,
+      ),
+  })
+}

@@ -1,0 +1,176 @@
+/** Brings one store partition up to the end of its changelog, and reads its last progress record on the way (P8, P10). */
+import { decodeProgress, type ProgressRecord } from '../commit/progress-record.ts'
+import { parseChangelogRecord } from '../commit/changelog-record.ts'
+import { FatalError, StoppedError, StoreUnavailableError } from '../errors.ts'
+import type { Feed, FetchedChunk } from '../kafka/fetcher.ts'
+import { listOffsets, partitionKey } from '../kafka/offsets.ts'
+import { chunksOf } from '../state/chunks.ts'
+import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
+import { parseTaskId, type TaskId } from '../task-id.ts'
+import type { StoreSpec } from '../topology/node.ts'
+import { freeFromDeadWriters } from './dead-writers.ts'
+import type { TakingContext } from './taking-context.ts'
+
+export interface RestoredStore {
+  readonly spec: StoreSpec
+  readonly handle: StoreHandle
+  readonly changelog: string
+  readonly changelogId: string
+  /** The store follows its changelog up to here; the next segment begins here. */
+  readonly position: number
+  readonly progress: ProgressRecord | null
+}
+
+interface ToRestore {
+  readonly id: TaskId
+  readonly spec: StoreSpec
+  readonly handle: StoreHandle
+  /** The offset of the last progress record, where the offset metadata names it. */
+  readonly lastOffset: number | undefined
+}
+
+/** @throws FatalError where the changelog cannot be read as one; StoppedError when aborted */
+export async function restoreStore(context: TakingContext, store: ToRestore): Promise<RestoredStore | 'again'> {
+  const { plan, cluster, wire } = context
+  const changelog = plan.changelogOf(store.spec.name)
+  const { partition } = parseTaskId(store.id)
+  const changelogId = (await cluster.topics([changelog])).get(changelog)?.id ?? ''
+  const target = { topic: changelog, partition }
+  const at = async (where: 'earliest' | 'latest') =>
+    (await listOffsets(cluster, wire, [target], where, 'read_uncommitted')).get(partitionKey(changelog, partition))?.offset ?? 0
+  // The end is asked for after the offsets were read and the store was acquired: nothing that counts can come behind it.
+  const end = await at('latest')
+  const earliest = await at('earliest')
+  const marker = await trustedMarker(context, store, earliest, end)
+  const from = Math.max(earliest, Math.min(marker.position, store.lastOffset ?? earliest))
+  const feed = context.changelogs.add(changelog, partition, from)
+  try {
+    const progress = await follow(context, { store, feed, marker, from, end })
+    if (progress === 'again') return 'again'
+    return { spec: store.spec, handle: store.handle, changelog, changelogId, position: Math.max(end, marker.position), progress }
+  } finally {
+    context.changelogs.remove(feed)
+  }
+}
+
+/** The marker that was found, or that of a store emptied to be built anew. */
+async function trustedMarker(
+  context: TakingContext,
+  { handle, spec, id }: ToRestore,
+  earliest: number,
+  end: number,
+): Promise<Marker> {
+  const { marker } = handle
+  // A segment that was begun at the end of the changelog is not in it: such a store leads, and may not.
+  const follows = marker !== null && (marker.position < end || (marker.position === end && marker.chunk === 0))
+  if (follows && marker.position >= earliest) return marker
+  if (context.backend.durable && end > earliest) {
+    context.log.warn(
+      { store: spec.name, task: id, marker: handle.marker, end },
+      'the store does not fit its changelog: building it anew',
+    )
+  }
+  await untilAvailable(context, () => handle.rebuild(earliest))
+  return { position: earliest, chunk: 0 }
+}
+
+interface Following {
+  readonly store: ToRestore
+  readonly feed: Feed
+  readonly marker: Marker
+  readonly from: number
+  readonly end: number
+}
+
+async function follow(
+  context: TakingContext,
+  { store, feed, marker, from, end }: Following,
+): Promise<ProgressRecord | null | 'again'> {
+  const { clock, signal, post } = context
+  let applied = marker
+  let position = from
+  let progress: ProgressRecord | null = null
+  let stuckSince = clock.monotonic()
+  while (position < end) {
+    if (signal.aborted) throw new StoppedError('restoring was given up')
+    context.progress()
+    if (feed.error) throw feed.error
+    const chunk = feed.chunks.shift()
+    if (chunk === undefined) {
+      await nextArrival(context)
+      const stuck = { topic: feed.topic, partition: feed.partition, since: stuckSince, ownChangelog: true }
+      if (feed.chunks.length === 0 && (await freeFromDeadWriters(context, stuck))) return 'again'
+      continue
+    }
+    feed.consumed(chunk.byteLength)
+    const read = readChunk(chunk, applied.position, feed)
+    progress = read.progress ?? progress
+    position = chunk.nextOffset
+    applied = await applyWrites(context, store.handle, applied, Math.min(position, end), read.writes)
+    stuckSince = clock.monotonic()
+    post({ kind: 'restoring', task: store.id, store: store.spec.name, done: position - from, total: end - from })
+  }
+  return progress
+}
+
+/** Waits for what is fetched, but not for ever: it may be held back by an open transaction. */
+async function nextArrival({ changelogs, clock }: TakingContext): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([changelogs.arrival(over.signal), clock.sleep(50, over.signal)])
+  over.abort()
+}
+
+async function applyWrites(
+  context: TakingContext,
+  handle: StoreHandle,
+  from: Marker,
+  to: number,
+  writes: readonly StoreWrite[],
+): Promise<Marker> {
+  if (to <= from.position) return from
+  for (const chunk of chunksOf(from, to, writes)) {
+    context.progress()
+    await untilAvailable(context, () => handle.apply(chunk))
+  }
+  return { position: to, chunk: 0 }
+}
+
+async function untilAvailable(context: TakingContext, act: () => Promise<void>): Promise<void> {
+  for (let attempt = 0; !context.signal.aborted; attempt++) {
+    context.progress()
+    try {
+      return await act()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error
+      await context.clock.sleep(Math.min(1000, 50 * 2 ** attempt), context.signal)
+    }
+  }
+  throw new StoppedError('restoring was given up')
+}
+
+/** The last write of each key of a chunk, from the offset `from` on, and the last progress record of all of it. */
+function readChunk(
+  chunk: FetchedChunk,
+  from: number,
+  feed: Feed,
+): { readonly writes: readonly StoreWrite[]; readonly progress: ProgressRecord | null } {
+  const { columns } = chunk
+  const writes = new Map<string, StoreWrite>()
+  let progress: ProgressRecord | null = null
+  for (let i = 0; i < columns.count; i++) {
+    const value = columns.value(i)
+    const offset = columns.offsets[i] ?? 0
+    try {
+      const record = parseChangelogRecord(columns.key(i), value)
+      if (record === 'progress') progress = value === null ? null : decodeProgress(value)
+      else if (offset >= from) writes.set(columns.keyLatin1(i) ?? '', record)
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error
+      throw new FatalError(
+        `${feed.topic}-${feed.partition} at offset ${offset}: ${error.message}: is that topic a changelog of this application?`,
+        { cause: error },
+      )
+    }
+  }
+  return { writes: [...writes.values()], progress }
+}

@@ -1,0 +1,83 @@
+/** Everything that is found out, checked and created before a worker starts: all defects at once, and nothing half-started. */
+import type { Clock } from '../clock.ts'
+import { offsetMetadataBytesAtMost, offsetMetadataBytesMax } from '../commit/offset-metadata.ts'
+import { ConfigurationError, ConnectionError, FatalError, StoppedError } from '../errors.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { ensureInternalTopics } from '../kafka/internal-topics.ts'
+import type { Wire } from '../kafka/wire/wire.ts'
+import type { Log } from '../log.ts'
+import type { Graph } from '../topology/graph.ts'
+import { type Plan, planOf, requiredTopics } from '../topology/plan.ts'
+import { factsOf, type TopicFact } from './topic-facts.ts'
+
+export interface StartUpParts {
+  readonly graph: Graph
+  readonly application: string
+  readonly cluster: Cluster
+  readonly wire: Wire
+  readonly clock: Clock
+  readonly log: Log
+  /** Aborted: the start is given up. */
+  readonly signal?: AbortSignal | undefined
+  /** How long brokers may be out of reach. */
+  readonly startTimeoutMs: number
+  /** −1: the broker's default. */
+  readonly replicationFactor: number
+}
+
+export interface Prepared {
+  readonly plan: Plan
+  /** Of every topic that the topology names, and of its own. */
+  readonly topics: ReadonlyMap<string, TopicFact>
+}
+
+/** @throws ConfigurationError with every defect; FatalError where no broker was reached in time */
+export async function prepare(parts: StartUpParts): Promise<Prepared> {
+  const { graph, application, cluster, wire } = parts
+  await connect(parts)
+  const named = requiredTopics(graph)
+  const found = await cluster.topics(named)
+  const plan = planOf(graph, application, new Map([...found].map(([name, topic]) => [name, topic.partitions.length])))
+  checkMetadataSize(plan)
+  const { replicationFactor } = parts
+  const specs = plan.internalTopics.map(({ name, partitions, kind }) => ({
+    name,
+    partitions,
+    kind,
+    replicationFactor,
+    configs: {},
+  }))
+  await ensureInternalTopics(cluster, wire, specs)
+  const topics = await factsOf(cluster, wire, [...named, ...specs.map(({ name }) => name)])
+  return { plan, topics }
+}
+
+async function connect({ cluster, clock, log, startTimeoutMs, signal }: StartUpParts): Promise<void> {
+  const until = clock.monotonic() + startTimeoutMs
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await cluster.connect()
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+      if (clock.monotonic() >= until) {
+        throw new FatalError(`no Kafka broker could be reached within ${startTimeoutMs} ms (startTimeoutMs): ${error.message}`, {
+          cause: error,
+        })
+      }
+      if (attempt === 0) log.warn({ error: error.message }, 'no Kafka broker can be reached yet: trying again')
+      await clock.sleep(Math.min(1000, 50 * 2 ** attempt), signal)
+      if (signal?.aborted) throw new StoppedError('the start was given up', { cause: error })
+    }
+  }
+}
+
+function checkMetadataSize(plan: Plan): void {
+  const defects = plan.graph.subtopologies.flatMap(({ id, stores }) => {
+    const bytes = offsetMetadataBytesAtMost(stores.map(({ name }) => name))
+    if (bytes <= offsetMetadataBytesMax) return []
+    return [
+      `sub-topology ${id} has ${stores.length} stores, whose offset metadata may take ${bytes} bytes, and Kafka allows ${offsetMetadataBytesMax}: give them shorter names, or split the topology`,
+    ]
+  })
+  if (defects.length > 0) throw new ConfigurationError(defects)
+}

@@ -1,0 +1,29 @@
+/** What taking a task needs of its worker. */
+import type { Clock } from '../clock.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import type { Fetcher } from '../kafka/fetcher.ts'
+import type { Wire } from '../kafka/wire/wire.ts'
+import type { Log } from '../log.ts'
+import type { StoreBackend } from '../state/store-backend.ts'
+import type { Plan } from '../topology/plan.ts'
+import type { FromWorker, Membership } from './seam.ts'
+
+export interface TakingContext {
+  readonly plan: Plan
+  readonly group: string
+  readonly transactionalId: string
+  readonly cluster: Cluster
+  readonly wire: Wire
+  readonly clock: Clock
+  readonly backend: StoreBackend
+  /** Reads changelogs, apart from the input. */
+  readonly changelogs: Fetcher
+  readonly log: Log
+  readonly post: (message: FromWorker) => void
+  readonly progress: () => void
+  /** Ends the taking: the task was revoked, the membership lost, or the worker stops. */
+  readonly signal: AbortSignal
+  /** @throws LostError while the worker is no member */
+  readonly membership: () => Membership
+  readonly liveIds: () => readonly string[]
+}

@@ -1,0 +1,238 @@
+/** What a worker holds over all its batches: connections, producer, cache, apply queue, tasks. */
+import { ApplyQueue } from '../commit/apply-queue.ts'
+import { type CaudalError, LostError } from '../errors.ts'
+import { Cluster } from '../kafka/cluster.ts'
+import { Fetcher, type FetcherOptions } from '../kafka/fetcher.ts'
+import { TransactionalProducer } from '../kafka/transactional-producer.ts'
+import { compileTask } from '../operators/compile.ts'
+import { OutputBuffer } from '../sink/output-buffer.ts'
+import { PrintedRows } from './printed-rows.ts'
+import { EntryCache } from '../state/entry-cache.ts'
+import { StateView } from '../state/state-view.ts'
+import { parseTaskId, type TaskId } from '../task-id.ts'
+import type { Batch } from './batch.ts'
+import { HeartbeatRequests } from './heartbeat-requests.ts'
+import { type FrozenMembership, MembershipView } from './membership-view.ts'
+import { RepartitionPurge } from './repartition-purge.ts'
+import { type TakenTask, takeTask } from './taking.ts'
+import { Task, type TaskStore } from './task.ts'
+import { TaskSet } from './task-set.ts'
+import { TopicFacts } from './topic-facts.ts'
+import type { WorkerParts } from './worker-parts.ts'
+
+/** Short, as the long polls of several takings stand behind one another on a connection. */
+const restoreWaitMs = 20
+const reportEveryMs = 1000
+
+interface Loop {
+  /** Ends the wait for the trigger. */
+  readonly wake: () => void
+  /** True where there is mail: long waits end early. */
+  readonly interrupted: () => boolean
+  /** Aborted when mail comes in. */
+  readonly signal: () => AbortSignal
+}
+
+export class WorkerResources {
+  readonly parts: WorkerParts
+  readonly interrupted: () => boolean
+  readonly signal: () => AbortSignal
+  readonly cluster: Cluster
+  readonly fetcher: Fetcher
+  readonly producer: TransactionalProducer
+  readonly queue: ApplyQueue
+  readonly cache: EntryCache
+  readonly topics: TopicFacts
+  readonly outputs: OutputBuffer
+  readonly printed: PrintedRows
+  readonly membership: MembershipView
+  readonly heartbeats: HeartbeatRequests
+  readonly tasks: TaskSet
+  readonly purge: RepartitionPurge
+  /** Why the producer is not in a known state yet, where recovery was put off for mail. */
+  unsettled: CaudalError | null = null
+  #frozen: FrozenMembership | null = null
+  #reportedAt = Number.NEGATIVE_INFINITY
+  readonly #fetching: FetcherOptions
+
+  constructor(parts: WorkerParts, loop: Loop) {
+    const { wire, clock, settings, ids, flags, metrics, log } = parts
+    this.parts = parts
+    this.interrupted = loop.interrupted
+    this.signal = loop.signal
+    const progress = () => flags.advance()
+    const cluster = new Cluster(wire, clock)
+    this.cluster = cluster
+    const fetching = { cluster, wire, clock, isolation: 'read_committed', maxWaitMs: settings.fetchWaitMs } as const
+    const limits = { partitionBytesMax: settings.fetchPartitionBytesMax, readAheadBytesMax: settings.readAheadBytesMax }
+    this.fetcher = new Fetcher({ ...fetching, ...limits, purpose: 'fetch' })
+    this.#fetching = { ...fetching, ...limits }
+    this.membership = new MembershipView(flags, clock)
+    this.heartbeats = new HeartbeatRequests(parts.post)
+    const guard = () => {
+      if (this.#frozen !== null) this.membership.check(this.#frozen)
+    }
+    this.producer = new TransactionalProducer({
+      cluster,
+      wire,
+      clock,
+      transactionalId: ids.transactionalId,
+      timeoutMs: settings.transactionTimeoutMs,
+      compression: settings.compression,
+      guard,
+      progress,
+    })
+    this.queue = new ApplyQueue({ bytesMax: settings.applyQueueBytesMax, clock, metrics, progress, onFailure: loop.wake })
+    this.cache = new EntryCache(settings.cacheBytesMax)
+    this.topics = new TopicFacts(cluster, wire, parts.topics)
+    this.outputs = new OutputBuffer({
+      partitionsOf: (topic) => this.topics.partitionsOf(topic),
+      messageBytesMax: (topic) => this.topics.messageBytesMax(topic),
+      compression: settings.compression,
+    })
+    this.printed = new PrintedRows(parts.post)
+    this.purge = new RepartitionPurge({ plan: parts.plan, cluster, wire, clock, log })
+    this.tasks = new TaskSet({
+      clock,
+      log,
+      take: (id, signal) => this.#take(id, signal),
+      open: (taken) => this.#open(taken),
+      close: (task) => this.#close(task),
+      heartbeat: (signal) => this.heartbeatAnswered(signal),
+      wake: loop.wake,
+    })
+  }
+
+  /** The membership that the requests of this batch are sent under. */
+  freeze(frozen: FrozenMembership): void {
+    this.#frozen = frozen
+  }
+
+  /** @throws what went wrong beside the loop: in the apply queue, in a taking, in a feed */
+  raiseFailures(): void {
+    const failure = this.queue.failure ?? this.tasks.failure
+    if (failure !== null) throw failure
+    for (const { feeds } of this.tasks.running.values()) {
+      for (const feed of feeds) if (feed.error !== null && feed.chunks.length === 0) throw feed.error
+    }
+  }
+
+  /** Waits for a heartbeat that was sent afterwards and answered well (P12). */
+  async heartbeatAnswered(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await this.heartbeats.ask()) !== 'ok') await this.parts.clock.sleep(100, signal)
+  }
+
+  /** Observes one part of a batch, from `since` to now; returns now. */
+  observePart(part: string, since: number): number {
+    const now = this.parts.clock.monotonic()
+    this.parts.metrics.observe('caudal_batch_part_duration_seconds', (now - since) / 1000, { part })
+    return now
+  }
+
+  /** A batch was committed. */
+  committed(batch: Batch): void {
+    const { metrics, clock } = this.parts
+    metrics.observe('caudal_batch_duration_seconds', (clock.monotonic() - batch.startedAt) / 1000)
+    for (const slices of batch.slices.values()) {
+      for (const { topic, from, to } of slices) metrics.add('caudal_records_in_total', to - from, { topic })
+    }
+    for (const [topic, count] of this.outputs.recordCounts()) metrics.add('caudal_records_out_total', count, { topic })
+    this.outputs.clear()
+    this.printed.flush(batch.time)
+    this.purge.committed(batch.tasks)
+  }
+
+  /** Figures that are as of now; at most once a second, however fast the loop is. */
+  report(): void {
+    const { metrics, clock } = this.parts
+    if (clock.monotonic() - this.#reportedAt < reportEveryMs) return
+    this.#reportedAt = clock.monotonic()
+    metrics.set('caudal_cache_bytes', this.cache.bytes)
+    metrics.set('caudal_apply_queue_bytes', this.queue.bytes)
+    metrics.set('caudal_tasks', this.tasks.running.size, { state: 'running' })
+    metrics.set('caudal_tasks', this.tasks.takingCount, { state: 'restoring' })
+    for (const { feeds } of this.tasks.running.values()) for (const feed of feeds) reportLag(metrics, feed)
+  }
+
+  /** A stop with grace: what was committed reaches the backend, within the time given. */
+  async drain(withinMs: number): Promise<void> {
+    await Promise.race([this.queue.drained(), this.parts.clock.sleep(withinMs)])
+  }
+
+  async close(): Promise<void> {
+    this.tasks.giveUpAll()
+    this.heartbeats.close()
+    await this.queue.discard()
+    await this.fetcher.close()
+  }
+
+  /** Each taking reads changelogs by itself: one that was given up must not be in the way of the next. */
+  async #take(id: TaskId, signal: AbortSignal): Promise<TakenTask> {
+    const changelogs = new Fetcher({ ...this.#fetching, maxWaitMs: restoreWaitMs, purpose: 'restore' })
+    try {
+      return await takeTask({ ...this.#takingParts(), changelogs, signal }, id)
+    } finally {
+      await changelogs.close()
+    }
+  }
+
+  #takingParts() {
+    const { plan, ids, wire, clock, backend, log, post, flags } = this.parts
+    return {
+      plan,
+      group: ids.group,
+      transactionalId: ids.transactionalId,
+      cluster: this.cluster,
+      wire,
+      clock,
+      backend,
+      log,
+      post,
+      progress: () => flags.advance(),
+      membership: () => {
+        const current = this.membership.current
+        if (current === null) throw new LostError('no member of the group at the moment')
+        return current.membership
+      },
+      liveIds: () => this.membership.liveIds,
+    }
+  }
+
+  #open(taken: TakenTask): Task {
+    const { plan, settings, metrics, post } = this.parts
+    const { subtopology: number, partition } = parseTaskId(taken.id)
+    const subtopology = plan.graph.subtopologies[number]
+    if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
+    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position }): TaskStore => {
+      const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
+      view.attach(handle, position)
+      return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
+    })
+    const views = new Map(stores.map(({ name, view }) => [name, view]))
+    const pipeline = compileTask(subtopology, {
+      partition,
+      plan,
+      views,
+      outputs: this.outputs,
+      metrics,
+      print: (rows) => this.printed.add(rows),
+    })
+    const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
+    post({ kind: 'running', task: taken.id })
+    return new Task(taken, { feeds, pipeline, stores })
+  }
+
+  #close(task: Task): void {
+    for (const feed of task.feeds) this.fetcher.remove(feed)
+    for (const { view, handle } of task.stores) {
+      this.queue.release(handle)
+      view.discard()
+    }
+  }
+}
+
+function reportLag(metrics: WorkerParts['metrics'], feed: Task['feeds'][number]): void {
+  const buffered = feed.chunks.reduce((sum, chunk) => sum + chunk.columns.count, 0)
+  const lag = Math.max(0, feed.highWatermark - feed.position) + buffered
+  metrics.set('caudal_lag_records', lag, { topic: feed.topic, partition: String(feed.partition) })
+}

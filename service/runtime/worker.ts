@@ -1,0 +1,180 @@
+/** The loop of one worker: micro-batches over all its tasks, each committed in one transaction. */
+import { RetakeError, StoreUnavailableError } from '../errors.ts'
+import type { Task } from './task.ts'
+import type { Batch } from './batch.ts'
+import { applyBatch, commitBatch, produceBatch } from './batch-transaction.ts'
+import { recover, startProducer } from './recovery.ts'
+import type { ToWorker } from './seam.ts'
+import { WorkerResources } from './worker-resources.ts'
+import type { WorkerParts } from './worker-parts.ts'
+
+/** Obeys the supervisor through `deliver`; `run` resolves when it was stopped, and rejects with the fault that ended it. */
+export class Worker {
+  readonly #parts: WorkerParts
+  readonly #resources: WorkerResources
+  readonly #mail: ToWorker[] = []
+  /** Ends the wait for the trigger. */
+  #wake = new AbortController()
+  /** Aborted by mail: ends the long waits of a batch too. */
+  #interruption = new AbortController()
+  #leftover = false
+  #stopWithinMs: number | null = null
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts
+    this.#resources = new WorkerResources(parts, {
+      wake: () => this.#wake.abort(),
+      interrupted: () => this.#mail.length > 0,
+      signal: () => this.#interruption.signal,
+    })
+  }
+
+  /** Takes a message of the supervisor. What concerns the membership counts at once, the rest at the next boundary between batches. */
+  deliver(message: ToWorker): void {
+    const { membership, heartbeats } = this.#resources
+    if (message.kind === 'heartbeat') return heartbeats.answered(message.answer)
+    if (message.kind === 'generation') return membership.moved(message)
+    if (message.kind === 'assigned') membership.assigned(message)
+    if (message.kind === 'lost') membership.lost()
+    this.#mail.push(message)
+    this.#wake.abort()
+    this.#interruption.abort()
+  }
+
+  async run(): Promise<void> {
+    const { post, flags } = this.#parts
+    try {
+      await startProducer(this.#resources)
+      post({ kind: 'ready' })
+      while (this.#stopWithinMs === null) {
+        try {
+          this.#obey()
+          if (this.#stopWithinMs !== null) break
+          if (this.#resources.unsettled !== null) await recover(this.#resources, this.#resources.unsettled)
+          else await this.#runBatch()
+        } catch (error) {
+          await recover(this.#resources, error)
+        }
+      }
+      await this.#resources.drain(this.#stopWithinMs)
+    } finally {
+      flags.busy = false
+      await this.#resources.close()
+    }
+    post({ kind: 'stopped' })
+  }
+
+  /** The boundary between two batches: nothing is under way here. */
+  #obey(): void {
+    this.#wake = new AbortController()
+    this.#interruption = new AbortController()
+    const { tasks } = this.#resources
+    for (const message of this.#mail.splice(0)) {
+      switch (message.kind) {
+        case 'assigned':
+          this.#parts.metrics.add('caudal_rebalances_total', 1)
+          tasks.assign(message.tasks)
+          break
+        case 'revoke':
+          for (const task of message.tasks) tasks.giveUp(task)
+          this.#parts.post({ kind: 'revoked', tasks: message.tasks })
+          break
+        case 'lost':
+          this.#parts.log.warn({ reason: message.reason }, 'the membership is lost: dropping all tasks')
+          tasks.giveUpAll()
+          break
+        case 'stop':
+          this.#stopWithinMs = message.deadlineMs
+          break
+        default:
+      }
+    }
+  }
+
+  /**
+   * One micro-batch:
+   * 1. Cut: take what was fetched ahead, of all tasks; wait for the trigger only when nothing was left over.
+   * 2. Decode, and push every record through the stateless steps up to the first state.
+   * 3. Stage by stage: load what the records need and is not cached, in one round trip; run, synchronously.
+   * 4. Produce outputs and changelog records to the transaction.
+   * 5. Commit: source offsets with the membership as of the cut, then the transaction.
+   * 6. Apply the changes to the state backend, behind the loop.
+   */
+  async #runBatch(): Promise<void> {
+    const { trigger, flags } = this.#parts
+    const resources = this.#resources
+
+    // 1.
+    await trigger.wait({
+      leftover: this.#leftover,
+      arrival: (signal) => resources.fetcher.arrival(signal),
+      signal: this.#wake.signal,
+    })
+    flags.advance()
+    if (this.#mail.length > 0) return
+    resources.raiseFailures()
+    resources.report()
+    const batch = this.#cut()
+    flags.busy = batch !== null || resources.tasks.takingCount > 0
+    if (batch === null) return
+
+    // 2.
+    for (const task of batch.tasks) {
+      task.pipeline.begin({ time: batch.time, number: task.batch })
+      for (const slice of batch.slices.get(task.id) ?? []) task.pipeline.accept(slice)
+    }
+
+    // 3.
+    const stages = Math.max(...batch.tasks.map(({ pipeline }) => pipeline.stages.length))
+    for (let stage = 0; stage < stages; stage++) {
+      await this.#load(batch.tasks, stage)
+      for (const { pipeline } of batch.tasks) pipeline.stages[stage]?.run()
+    }
+    for (const { pipeline } of batch.tasks) pipeline.end()
+    const ran = resources.observePart('run', batch.startedAt)
+
+    // 4.
+    const segments = await produceBatch(resources, batch)
+    const produced = resources.observePart('produce', ran)
+
+    // 5.
+    await commitBatch(resources, batch, segments)
+    resources.observePart('commit', produced)
+
+    // 6.
+    applyBatch(resources, batch, segments)
+  }
+
+  #cut(): Batch | null {
+    const { cut, settings, clock } = this.#parts
+    const { tasks, membership } = this.#resources
+    const frozen = membership.current
+    this.#leftover = false
+    if (frozen === null || tasks.running.size === 0) return null
+    const feeds = new Map([...tasks.running].map(([id, task]) => [id, task.feeds]))
+    const { slices, leftover } = cut(feeds, { recordsMax: settings.batchRecordsMax, bytesMax: settings.batchBytesMax })
+    this.#leftover = leftover
+    const touched = [...tasks.running.values()].filter(({ id }) => (slices.get(id)?.length ?? 0) > 0)
+    if (touched.length === 0) return null
+    return { frozen, slices, tasks: touched, time: clock.now(), startedAt: clock.monotonic() }
+  }
+
+  /** The state backend being away is waited for, until there is mail: a revocation or a stop must not wait for Redis. */
+  async #load(tasks: readonly Task[], stage: number): Promise<void> {
+    const { clock, flags, log } = this.#parts
+    for (let attempt = 0; ; attempt++) {
+      const loads = tasks.flatMap(({ pipeline }) => pipeline.stages[stage]?.load() ?? [])
+      if (loads.length === 0) return
+      const results = await Promise.allSettled(loads)
+      const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
+      if (failures.length === 0) return
+      const worse = failures.find((failure) => !(failure instanceof StoreUnavailableError))
+      if (worse !== undefined) throw worse
+      if (attempt === 0) log.warn({ error: String(failures[0]) }, 'the state backend is away: the batch waits for it')
+      flags.advance()
+      await clock.sleep(Math.min(1000, 20 * 2 ** attempt), this.#interruption.signal)
+      if (this.#mail.length > 0)
+        throw new RetakeError('the batch was given up: the supervisor wants something while the state backend is away')
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/** The four scripts on a real Redis, by EVALSHA; a script that Redis does not have is sent whole. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Cluster, Redis } from 'ioredis'
+import { FatalError } from '../errors.ts'
+import { type RedisKeys, redisKeys } from '../topology/names.ts'
+import { redisError } from './redis-errors.ts'
+import { packKeys, packWrites } from './script-packing.ts'
+import type { StoreId } from './store-backend.ts'
+import {
+  type Acquired,
+  type AcquireRequest,
+  type Answer,
+  type ApplyRequest,
+  type LoadRequest,
+  markerText,
+  parseMarker,
+  type RebuildRequest,
+  scriptCode,
+  type StoreScripts,
+} from './store-scripts.ts'
+
+/** How many buckets one call of the rebuild script deletes. */
+const rebuildBucketsMax = 500
+
+interface Script {
+  readonly name: string
+  readonly source: Buffer
+  readonly sha: string
+}
+function script(name: string): Script {
+  const source = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url))
+  return { name, source, sha: createHash('sha1').update(source).digest('hex') }
+}
+const scripts = {
+  acquire: script('acquire-store'),
+  load: script('load-entries'),
+  apply: script('apply-chunk'),
+  rebuild: script('rebuild-store'),
+}
+
+type Argument = string | Buffer | number
+
+/** A script's answer: its code and what follows it. */
+interface Reply {
+  readonly code: number
+  readonly first: unknown
+  readonly second: unknown
+}
+
+export class RedisScripts implements StoreScripts {
+  readonly #client: Redis | Cluster
+  constructor(client: Redis | Cluster) {
+    this.#client = client
+  }
+
+  async acquire(id: StoreId, { nonce, topicId, now }: AcquireRequest): Promise<Acquired> {
+    const reply = await this.#run(scripts.acquire, id, storeKeys(redisKeys(id)), [nonce, topicId, now])
+    const epoch = text(reply.first)
+    if (reply.code === scriptCode.LOST) return { epoch, marker: null, reason: text(reply.second) }
+    const marker = parseMarker(text(reply.second))
+    if (marker === null) return { epoch, marker: null, reason: `its marker can not be read: ${text(reply.second)}` }
+    return { epoch, marker, reason: null }
+  }
+
+  async load(id: StoreId, { epoch, at, orAt, keys }: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>> {
+    const reply = await this.#run(scripts.load, id, storeKeys(redisKeys(id)), [
+      epoch,
+      markerText(at),
+      markerText(orAt),
+      packKeys(keys),
+    ])
+    return answer(reply, reply.first as readonly (Buffer | null)[])
+  }
+
+  async apply(id: StoreId, { epoch, from, to, writes, now }: ApplyRequest): Promise<Answer<null>> {
+    const names = redisKeys(id)
+    const { packed, buckets } = packWrites(writes)
+    const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
+    const reply = await this.#run(scripts.apply, id, keys, [epoch, markerText(from), markerText(to), now, packed, ...buckets])
+    return answer(reply, null)
+  }
+
+  /** Each call deletes what the one before named: as many calls as the store has buckets, by `rebuildBucketsMax`. */
+  async rebuild(id: StoreId, { epoch, position, now }: RebuildRequest): Promise<Answer<null>> {
+    const names = redisKeys(id)
+    const marker = markerText({ position, chunk: 0 })
+    let buckets: readonly string[] = []
+    for (;;) {
+      const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
+      const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, now, rebuildBucketsMax, ...buckets])
+      if (reply.code !== scriptCode.MORE) return answer(reply, null)
+      buckets = (reply.first as readonly unknown[]).map(text)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#client.disconnect()
+  }
+
+  async #run({ name, source, sha }: Script, id: StoreId, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    try {
+      return replyOf(await this.#call('EVALSHA', sha, keys, args))
+    } catch (error) {
+      if (!isMissingScript(error)) throw redisError(error, `run ${name}`, { store: id.store, partition: id.partition })
+    }
+    try {
+      return replyOf(await this.#call('EVAL', source, keys, args))
+    } catch (error) {
+      throw redisError(error, `run ${name}`, { store: id.store, partition: id.partition })
+    }
+  }
+
+  #call(command: string, body: Argument, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    return this.#client.callBuffer(command, [body, keys.length, ...keys, ...args])
+  }
+}
+
+const storeKeys = (names: RedisKeys): string[] => [names.meta, names.entries, names.buckets]
+
+const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
+
+const text = (value: unknown): string => (Buffer.isBuffer(value) ? value.toString() : String(value))
+
+function replyOf(reply: unknown): Reply {
+  if (!Array.isArray(reply) || typeof reply[0] !== 'number') throw new Error(`ERR a script answered ${JSON.stringify(reply)}`)
+  return { code: reply[0], first: reply[1] as unknown, second: reply[2] as unknown }
+}
+
+function answer<T>(reply: Reply, value: T): Answer<T> {
+  switch (reply.code) {
+    case scriptCode.OK:
+      return { code: scriptCode.OK, value }
+    case scriptCode.FENCED:
+      return { code: scriptCode.FENCED, epoch: text(reply.first) }
+    case scriptCode.LOST:
+      return { code: scriptCode.LOST, reason: text(reply.first) }
+    default:
+      throw new FatalError(`Defect in caudal: a script answered with code ${reply.code}.`)
+  }
+}

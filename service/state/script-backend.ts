@@ -1,0 +1,94 @@
+/** The store backend over the four scripts: the same class for Redis and for its stand-in, so that both are held to one suite. */
+import type { Clock } from '../clock.ts'
+import { FatalError, StoreFencedError, StoreLostError } from '../errors.ts'
+import {
+  type Chunk,
+  chunkBytesMax,
+  chunkEntriesMax,
+  type Marker,
+  type StoreBackend,
+  type StoreHandle,
+  type StoreId,
+  writeBytes,
+} from './store-backend.ts'
+import { type Acquired, type Answer, scriptCode, type StoreScripts } from './store-scripts.ts'
+
+export class ScriptBackend implements StoreBackend {
+  readonly kind: string
+  readonly durable = true
+  readonly #scripts: StoreScripts
+  readonly #clock: Clock
+  constructor(kind: string, scripts: StoreScripts, clock: Clock) {
+    this.kind = kind
+    this.#scripts = scripts
+    this.#clock = clock
+  }
+
+  async acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle> {
+    const request = { nonce: this.#clock.id(), topicId: changelogTopicId, now: this.#clock.now() }
+    return new ScriptHandle(id, await this.#scripts.acquire(id, request), this.#scripts, this.#clock)
+  }
+
+  close(): Promise<void> {
+    return this.#scripts.close()
+  }
+}
+
+class ScriptHandle implements StoreHandle {
+  readonly id: StoreId
+  readonly marker: Marker | null
+  readonly untrusted: string | null
+  readonly #epoch: string
+  readonly #scripts: StoreScripts
+  readonly #clock: Clock
+  constructor(id: StoreId, acquired: Acquired, scripts: StoreScripts, clock: Clock) {
+    this.id = id
+    this.marker = acquired.marker
+    this.untrusted = acquired.reason
+    this.#epoch = acquired.epoch
+    this.#scripts = scripts
+    this.#clock = clock
+  }
+
+  async load(at: Marker, keys: readonly Buffer[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
+    if (keys.length > chunkEntriesMax) throw this.#defect(`${keys.length} keys in one load`)
+    const values = this.#verdict(await this.#scripts.load(this.id, { epoch: this.#epoch, at, orAt, keys }))
+    if (values.length !== keys.length) throw this.#defect(`${values.length} values for ${keys.length} keys`)
+    return values
+  }
+
+  async apply({ from, to, writes }: Chunk): Promise<void> {
+    let bytes = 0
+    for (const write of writes) bytes += writeBytes(write)
+    if (writes.length > chunkEntriesMax || (writes.length > 1 && bytes > chunkBytesMax))
+      throw this.#defect(`a chunk of ${writes.length} writes and ${bytes} bytes`)
+    this.#verdict(await this.#scripts.apply(this.id, { epoch: this.#epoch, from, to, writes, now: this.#clock.now() }))
+  }
+
+  async rebuild(position: number): Promise<void> {
+    this.#verdict(await this.#scripts.rebuild(this.id, { epoch: this.#epoch, position, now: this.#clock.now() }))
+  }
+
+  #verdict<T>(answer: Answer<T>): T {
+    const { store, partition } = this.id
+    switch (answer.code) {
+      case scriptCode.OK:
+        return answer.value
+      case scriptCode.FENCED:
+        throw new StoreFencedError(`Store ${store} of partition ${partition} was taken over by another worker.`, {
+          fields: { store, partition, epoch: this.#epoch, found: answer.epoch },
+        })
+      case scriptCode.LOST:
+        throw new StoreLostError(`Store ${store} of partition ${partition} is not what was left there: ${answer.reason}.`, {
+          fields: { store, partition, reason: answer.reason },
+        })
+    }
+  }
+
+  #defect(what: string): FatalError {
+    const { store, partition } = this.id
+    return new FatalError(`Defect in caudal: ${what} for store ${store} of partition ${partition}.`, {
+      fields: { store, partition },
+    })
+  }
+}

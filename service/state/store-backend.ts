@@ -1,0 +1,70 @@
+/**
+ * The port of a state backend: one store partition, held as a view of its changelog. It may lag, may lose anything, and may never
+ * lead; the marker says up to where it follows, and the epoch who may write (P12–P14).
+ */
+
+export interface StoreId {
+  /** The prefix of all names that leave the process. */
+  readonly application: string
+  readonly store: string
+  readonly partition: number
+}
+
+/**
+ * How far a store follows its changelog: every record below `position` is in it and, where `chunk` is not 0, the first `chunk` chunks
+ * of the segment that begins at `position`.
+ */
+export interface Marker {
+  readonly position: number
+  readonly chunk: number
+}
+
+/** One write to a keyed store, or with `bucket` (8 bytes, big-endian, sign bit flipped) to a bucketed one. Null deletes. */
+export interface StoreWrite {
+  readonly bucket: Buffer | null
+  readonly key: Buffer
+  readonly value: Buffer | null
+}
+
+/** At most `chunkEntriesMax` writes and `chunkBytesMax` bytes; applied only onto the exact marker `from`. */
+export interface Chunk {
+  readonly from: Marker
+  readonly to: Marker
+  readonly writes: readonly StoreWrite[]
+}
+export const chunkEntriesMax = 1000
+export const chunkBytesMax = 256 * 1024
+
+/** What a write counts for in chunks and in the apply queue: its bytes and a flat rate for what holds them. */
+export const writeBytes = (write: StoreWrite): number =>
+  16 + (write.bucket?.length ?? 0) + write.key.length + (write.value?.length ?? 0)
+
+export interface StoreHandle {
+  readonly id: StoreId
+  /** What the store held when it was acquired; null where it held nothing that can be trusted and must be rebuilt. */
+  readonly marker: Marker | null
+  /** Why the marker is null, for logs; null where there is a marker. */
+  readonly untrusted: string | null
+  /**
+   * The values of at most `chunkEntriesMax` keys, in their order; null where there is none. Checks the epoch, the marker and the
+   * number of fields. The store must stand at `at` or at `orAt`: while a chunk is in flight, or was sent and its outcome is unknown,
+   * these are the markers before and after it. The caller keeps the keys of that chunk in memory and asks for others only, which
+   * have one value at both.
+   * @throws StoreFencedError, StoreLostError, StoreUnavailableError
+   */
+  load(at: Marker, keys: readonly Buffer[], orAt?: Marker): Promise<readonly (Buffer | null)[]>
+  /** Applies one chunk, or finds that it was applied already. @throws as load */
+  apply(chunk: Chunk): Promise<void>
+  /** Marks the store as being rebuilt, deletes all of it, and leaves it empty at the marker {position, 0}. @throws as load */
+  rebuild(position: number): Promise<void>
+}
+
+export interface StoreBackend {
+  /** For logs: `memory` or `redis`. */
+  readonly kind: string
+  /** True where the contents outlive the process, so that a marker may be found. */
+  readonly durable: boolean
+  /** Takes the store over: from now on every other handle on it is fenced. @throws StoreUnavailableError */
+  acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle>
+  close(): Promise<void>
+}

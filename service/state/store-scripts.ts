@@ -1,0 +1,72 @@
+/** The inner port of a durable store: the four scripts that run where the data is, each as one step that nothing can come between. */
+import type { Marker, StoreId, StoreWrite } from './store-backend.ts'
+
+/** What a script answers; the Lua files name the same numbers. */
+export const scriptCode = { OK: 0, FENCED: 1, LOST: 2, MORE: 3 } as const
+
+/** The store is what its owner takes it for; `T` is what was asked for. */
+export interface Done<T> {
+  readonly code: typeof scriptCode.OK
+  readonly value: T
+}
+/** Another epoch owns the store. */
+export interface Fenced {
+  readonly code: typeof scriptCode.FENCED
+  readonly epoch: string
+}
+/** The store is not what its owner left there. */
+export interface Lost {
+  readonly code: typeof scriptCode.LOST
+  readonly reason: string
+}
+export type Answer<T> = Done<T> | Fenced | Lost
+
+/** The epoch that owns the store from now on, and the marker that was found; null where the store must be rebuilt, for `reason`. */
+export interface Acquired {
+  readonly epoch: string
+  readonly marker: Marker | null
+  readonly reason: string | null
+}
+
+export interface AcquireRequest {
+  readonly nonce: string
+  readonly topicId: string
+  readonly now: number
+}
+export interface LoadRequest {
+  readonly epoch: string
+  readonly at: Marker
+  /** Where the store may stand instead, while a chunk is in flight. */
+  readonly orAt: Marker
+  readonly keys: readonly Buffer[]
+}
+export interface ApplyRequest {
+  readonly epoch: string
+  readonly from: Marker
+  readonly to: Marker
+  readonly writes: readonly StoreWrite[]
+  readonly now: number
+}
+export interface RebuildRequest {
+  readonly epoch: string
+  readonly position: number
+  readonly now: number
+}
+
+/** All throw StoreUnavailableError where the outcome is unknown, and FatalError for a defect. */
+export interface StoreScripts {
+  acquire(id: StoreId, request: AcquireRequest): Promise<Acquired>
+  load(id: StoreId, request: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>>
+  apply(id: StoreId, request: ApplyRequest): Promise<Answer<null>>
+  rebuild(id: StoreId, request: RebuildRequest): Promise<Answer<null>>
+  close(): Promise<void>
+}
+
+/** A marker as it is stored and compared. */
+export const markerText = (marker: Marker): string => `${marker.position}:${marker.chunk}`
+
+/** The inverse of `markerText`; null for a text that is none. */
+export function parseMarker(text: string): Marker | null {
+  const match = /^(\d+):(\d+)$/.exec(text)
+  return match ? { position: Number(match[1]), chunk: Number(match[2]) } : null
+}

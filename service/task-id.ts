@@ -1,0 +1,11 @@
+/** A task: one sub-topology on one partition number; the unit of ownership. */
+
+/** `<sub-topology>_<partition>`, as it travels in join metadata, logs and metrics. */
+export type TaskId = `${number}_${number}`
+
+export const taskId = (subtopology: number, partition: number): TaskId => `${subtopology}_${partition}`
+
+export function parseTaskId(id: TaskId): { readonly subtopology: number; readonly partition: number } {
+  const [subtopology, partition] = id.split('_')
+  return { subtopology: Number(subtopology), partition: Number(partition) }
+}

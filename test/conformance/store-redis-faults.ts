@@ -1,0 +1,50 @@
+/** What can happen to a store in Redis, done to it by a client of its own. */
+import { Cluster, Redis } from 'ioredis'
+import type { StoreId } from '../../service/state/store-backend.ts'
+import { redisKeys } from '../../service/topology/names.ts'
+import type { StoreFaults } from './store-suite.ts'
+
+/** A client as a test uses one: it waits for its connection. */
+export function redisClient(url: string): Redis | Cluster {
+  const cluster = /^redis-cluster:\/\/([^:]+):(\d+)/.exec(url)
+  return cluster ? new Cluster([{ host: cluster[1] ?? '', port: Number(cluster[2]) }]) : new Redis(url)
+}
+
+async function keysOf(client: Redis | Cluster, id: StoreId): Promise<string[]> {
+  const names = redisKeys(id)
+  const buckets = await client.zrange(names.buckets, '0', '-1')
+  const known = (await client.hkeys(names.meta)).filter((field) => field.startsWith('b:')).map((field) => field.slice(2))
+  return [names.meta, names.entries, names.buckets, ...new Set([...buckets, ...known].map(names.bucket))]
+}
+
+export function redisFaults(client: Redis | Cluster): StoreFaults {
+  return {
+    async loseEverything(id) {
+      await client.del(...(await keysOf(client, id)))
+    },
+    async loseKey(id, key) {
+      const names = redisKeys(id)
+      await client.del({ m: names.meta, k: names.entries, x: names.buckets }[key])
+    },
+    async loseEntry(id, key) {
+      await client.hdel(redisKeys(id).entries, key)
+    },
+    async snapshot(id) {
+      const keys = await keysOf(client, id)
+      const dumps = await Promise.all(keys.map(async (key) => ({ key, dump: await client.dumpBuffer(key) })))
+      return async () => {
+        await client.del(...keys)
+        for (const { key, dump } of dumps) if (dump !== null) await client.restore(key, 0, dump)
+      }
+    },
+    async contents(id) {
+      const names = redisKeys(id)
+      const buckets = await client.zrange(names.buckets, '0', '-1')
+      const held = await Promise.all(buckets.map(async (name) => [name, await client.hgetall(names.bucket(name))] as const))
+      return {
+        entries: { ...(await client.hgetall(names.entries)) },
+        buckets: Object.fromEntries(held.map(([name, h]) => [name, { ...h }])),
+      }
+    },
+  }
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { nodeOf as node } from '../../../service/dsl/facade.ts'
+import { ConfigurationError } from '../../../service/errors.ts'
+import { json, nullable, stream, structured, text } from '../../../service/index.ts'
+
+const source = stream('in', { value: json<{ k: string; n: number }>() })
+const refused = (make: () => unknown, sentence: RegExp) =>
+  assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
+
+test('each stateless method builds one frozen node of its kind upon the one before', () => {
+  const fn = () => true
+  const made = [
+    source.map(fn),
+    source.flatMap(() => []),
+    source.filter(fn),
+    source.peek(fn),
+    source.union(source.map((v) => v)),
+    source.byKey(),
+  ]
+  assert.deepEqual(
+    made.map((each) => node(each).kind),
+    ['map', 'flatMap', 'filter', 'peek', 'union', 'byKey'],
+  )
+  for (const each of made) {
+    assert.equal(node(each).inputs[0], node(source))
+    assert.ok(Object.isFrozen(node(each)) && Object.isFrozen(node(each).inputs) && Object.isFrozen(each))
+    assert.deepEqual([node(each).stores, node(each).topics], [[], []])
+  }
+})
+
+test('branch has an outlet a test, in their order, and one for the rest', () => {
+  const branches = source.branch({ bigOnes: (v) => v.n > 5, small: (v) => v.n > 0 })
+  assert.deepEqual(Object.keys(branches), ['bigOnes', 'small', 'rest'])
+  const outlets = Object.values(branches).map(node)
+  assert.deepEqual(
+    outlets.map((outlet) => outlet.kind === 'outlet' && [outlet.name, outlet.branch]),
+    [
+      ['bigOnes', 0],
+      ['small', 1],
+      ['rest', 2],
+    ],
+  )
+  assert.equal(new Set(outlets.flatMap((outlet) => outlet.inputs)).size, 1)
+  refused(() => source.branch({ 1: () => true }), /A branch is named '1'/)
+  refused(() => source.branch({ rest: () => true } as never), /is not 'rest'/)
+  refused(() => source.branch({ ['__proto__']: () => true }), /A branch is named '__proto__'/)
+})
+
+test('keyBy and global go through a repartition topic', () => {
+  const keyed = node(source.keyBy((v) => v.k, { name: 'by-k', partitions: 3, value: structured() }))
+  assert.ok(keyed.kind === 'repartition')
+  assert.deepEqual([keyed.name, keyed.label, keyed.partitions, keyed.value.name], ['by-k', 'keyBy', 3, 'structured'])
+  assert.deepEqual(keyed.topics, [{ role: 'repartition', name: 'by-k' }])
+  const unnamed = node(source.keyBy((v) => v.k))
+  assert.deepEqual(unnamed.topics, [{ role: 'repartition', name: undefined }])
+  const own = node(source.keyBy((v) => v.k, { alreadyPartitioned: true }))
+  assert.deepEqual([own.kind === 'repartition' && own.alreadyPartitioned, own.topics], [true, []])
+  const total = node(source.global())
+  assert.ok(total.kind === 'repartition')
+  assert.deepEqual([total.label, total.partitions, total.keyOf(undefined, undefined as never)], ['global', 1, ''])
+})
+
+test('wrong options of keyBy are refused', () => {
+  refused(() => source.keyBy((v) => v.k, { name: 'By K' }), /name of a keyBy is "By K"/)
+  refused(() => source.keyBy((v) => v.k, { partitions: 0 }), /partitions of keyBy is 0/)
+  refused(() => source.keyBy((v) => v.k, { partitions: 1.5 }), /partitions of keyBy is 1.5/)
+  refused(() => source.keyBy((v) => v.k, { name: 'x', alreadyPartitioned: true }), /has no repartition topic/)
+  refused(() => source.keyBy('k' as never), /keyBy needs a function, and was given 'k'/)
+})
+
+test('to has the topic, or a function of the record, and its options', () => {
+  const partition = () => 0
+  const headers = () => ({})
+  const sink = node(source.to('out', { value: json(), key: text(), partition, headers }))
+  assert.ok(sink.kind === 'sink')
+  assert.deepEqual(sink.topics, [{ role: 'sink', name: 'out' }])
+  assert.deepEqual([sink.topic, sink.key?.name, sink.keyOf, sink.table], ['out', 'text', undefined, false])
+  assert.deepEqual([sink.partition === partition, sink.headers === headers], [true, true])
+  const each = node(source.to((v) => v.k, { value: json(), keyOf: (v) => v.k }))
+  assert.ok(each.kind === 'sink')
+  assert.deepEqual(
+    [each.topics, typeof each.topic, typeof each.keyOf],
+    [[{ role: 'sink', name: undefined }], 'function', 'function'],
+  )
+})
+
+test('wrong options of to and print are refused', () => {
+  refused(() => source.to('a/b', { value: json() }), /to: Topic name 'a\/b'/)
+  refused(() => source.to('out', {} as never), /The value of to\('out'\) needs a codec/)
+  refused(() => source.to('out', { value: json(), key: text(), keyOf: (v) => v.k }), /both `key` and `keyOf`/)
+  refused(() => source.to('out', { value: json(), partition: 3 as never }), /partition of to\('out'\) needs a function/)
+  refused(() => source.print(0), /rows of print is 0/)
+  const printed = node(source.print())
+  assert.deepEqual(printed.kind === 'print' && printed.rows, 20)
+})
+
+test('what is no stream is refused', () => {
+  refused(() => source.union({} as never), /stream, a table or a sink was expected/)
+  refused(() => source.map(undefined as never), /map needs a function, and was given undefined/)
+  assert.equal(node(stream('n', { value: nullable(json()) })).kind, 'source')
+})

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { FencedError, RetakeError } from '../../../service/errors.ts'
+import { GroupMember } from '../../../service/kafka/group-member.ts'
+import {
+  fenceTransaction,
+  groupOffsetsPartition,
+  javaHash,
+  openTransactions,
+} from '../../../service/kafka/hanging-transactions.ts'
+import { commitOffsets, fetchStableOffsets, listOffsets, partitionKey } from '../../../service/kafka/offsets.ts'
+import { silentLog } from '../../../service/log.ts'
+import type { Membership } from '../../../service/runtime/seam.ts'
+import { Bed, batch, eventually } from './bed.ts'
+
+describe('offsets and hanging transactions', () => {
+  let bed: Bed
+  let topic: string
+  let member: GroupMember
+  let membership: Membership
+  before(async () => {
+    bed = new Bed()
+    await bed.cluster.connect()
+    topic = await bed.topic('input', 2)
+    const { cluster, wire, clock } = bed
+    membership = await new Promise((resolve, reject) => {
+      member = new GroupMember({
+        cluster,
+        wire,
+        clock,
+        groupId: bed.id,
+        instanceId: null,
+        sessionTimeoutMs: 6_000,
+        rebalanceTimeoutMs: 6_000,
+        heartbeatIntervalMs: 500,
+        transactionalId: bed.id,
+        fingerprint: 'f',
+        topics: [topic],
+        taskPartitions: () => [],
+        allTasks: () => [],
+        purpose: 'member',
+        log: silentLog,
+        events: {
+          assigned: (given) => resolve(given.membership),
+          generation: () => {},
+          revoke: () => Promise.resolve(),
+          lost: () => {},
+          fatal: reject,
+        },
+      })
+      void member.join()
+    })
+  })
+  after(async () => {
+    await member.leave()
+    await bed.close()
+  })
+  const stable = () =>
+    fetchStableOffsets(bed.cluster, bed.wire, bed.id, [
+      { topic, partition: 0 },
+      { topic, partition: 1 },
+    ])
+
+  test('P11: start positions are committed as a member, with metadata and leader epoch', async () => {
+    const none = await stable()
+    assert.ok(none !== 'unstable')
+    assert.deepEqual(none.get(partitionKey(topic, 1)), { offset: -1, metadata: '', leaderEpoch: -1 })
+    await commitOffsets(bed.cluster, bed.wire, bed.id, membership, [
+      { topic, partition: 1, offset: 4, leaderEpoch: 0, metadata: 'start' },
+    ])
+    const found = await stable()
+    assert.ok(found !== 'unstable')
+    assert.deepEqual(found.get(partitionKey(topic, 1)), { offset: 4, metadata: 'start', leaderEpoch: 0 })
+    const stale = { ...membership, generation: membership.generation - 1 || 99 }
+    await assert.rejects(
+      commitOffsets(bed.cluster, bed.wire, bed.id, stale, [{ topic, partition: 1, offset: 9, metadata: '' }]),
+      RetakeError,
+    )
+  })
+
+  test('the ends of a partition, by isolation and by time', async () => {
+    const producer = bed.producer(`${bed.id}-ends`)
+    const out = await bed.topic('ends')
+    await producer.initialise()
+    await producer.produce([batch(out, 0, ['a'])])
+    const at = async (...[where, isolation]: [Parameters<typeof listOffsets>[3], Parameters<typeof listOffsets>[4]]) =>
+      (await listOffsets(bed.cluster, bed.wire, [{ topic: out, partition: 0 }], where, isolation)).get(partitionKey(out, 0))
+        ?.offset
+    assert.equal(await at('latest', 'read_uncommitted'), 1)
+    assert.equal(await at('latest', 'read_committed'), 0)
+    assert.equal(await at('earliest', 'read_uncommitted'), 0)
+    assert.equal(await at({ timestamp: 0 }, 'read_uncommitted'), 0)
+    assert.equal(await at({ timestamp: 10_000 }, 'read_uncommitted'), -1)
+    await producer.end(false)
+  })
+
+  test('P9: the open transaction of a dead writer is found, on its topic and on the offsets, and ended', async () => {
+    const dead = bed.producer(`${bed.id}-dead`)
+    const out = await bed.topic('changelog')
+    await dead.initialise()
+    await dead.produce([batch(out, 0, ['a'])])
+    await dead.commitOffsets(bed.id, membership, [{ topic, partition: 0, offset: 11, metadata: '' }])
+    assert.equal(await stable(), 'unstable')
+    const offsets = await groupOffsetsPartition(bed.cluster, bed.id)
+    for (const stuck of [{ topic: out, partition: 0 }, offsets]) {
+      const [open, ...more] = await openTransactions(bed.cluster, bed.wire, stuck.topic, stuck.partition)
+      assert.deepEqual(more, [])
+      assert.deepEqual(open, { transactionalId: `${bed.id}-dead`, state: 'Ongoing', producerId: dead.identity.producerId })
+    }
+    const startedAt = bed.clock.monotonic()
+    await fenceTransaction(bed.cluster, bed.wire, `${bed.id}-dead`)
+    await eventually('offsets are stable', async () => (await stable()) !== 'unstable')
+    assert.ok(bed.clock.monotonic() - startedAt < 2_000)
+    assert.deepEqual(await openTransactions(bed.cluster, bed.wire, out, 0), [])
+    await assert.rejects(dead.end(true), FencedError)
+    const found = await stable()
+    assert.ok(found !== 'unstable')
+    assert.equal(found.get(partitionKey(topic, 0))?.offset, -1)
+  })
+})
+
+test('the hash of a group is Java’s', () => {
+  assert.equal(javaHash('hello'), 99162322)
+  assert.equal(javaHash(''), 0)
+  assert.ok(javaHash('polygenelubricants') >= 0)
+})

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigurationError } from '../../../service/errors.ts'
+import { json, type Sink, stream, topology, type TopologyOptions } from '../../../service/index.ts'
+
+type Value = { k: string; n: number }
+const read = (topic: string, onInvalid: 'stop' | 'dead-letter' = 'stop') => stream(topic, { value: json<Value>(), onInvalid })
+const out = { value: json<unknown>() }
+
+function defects(sinks: [Sink, ...Sink[]], options?: object): readonly string[] {
+  try {
+    topology('app', sinks, options as TopologyOptions)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.defects
+    throw error
+  }
+}
+
+function assertDefects(found: readonly string[], expected: readonly RegExp[]): void {
+  assert.equal(found.length, expected.length, found.join('\n'))
+  for (const [i, pattern] of expected.entries()) assert.match(found[i] ?? '', pattern)
+}
+
+test('one topic with different options is refused, and named with them', () => {
+  const other = stream('in', { value: json<Value>(), startAt: 'latest', time: (v) => v.n })
+  assertDefects(defects([read('in').print(), other.print()]), [/'in' is read twice, with different options \(time, startAt\)/])
+  assertDefects(defects([read('in').print(), stream('in', { value: json<Value>(), startAt: 'earliest' }).print()]), [])
+})
+
+test('two stores with one name are refused', () => {
+  assertDefects(defects([read('a').byKey().count('c').to('x', out), read('b').byKey().count('c').to('y', out)]), [
+    /Two stores are named 'c'/,
+  ])
+})
+
+test('a keyBy is named after the one store downstream, and needs a name otherwise', () => {
+  const keyed = read('a').keyBy((v) => v.k)
+  assertDefects(defects([keyed.count('one').to('x', out)]), [])
+  assertDefects(defects([keyed.records().print()]), [/A keyBy needs a `name` .* has no store downstream/])
+  assertDefects(defects([keyed.count('b').to('x', out), keyed.count('a').to('y', out)]), [/has 2 stores downstream \(a, b\)/])
+  assertDefects(defects([read('a').global().records().print()]), [/A global needs a `name`/])
+  assertDefects(
+    defects([
+      read('a')
+        .keyBy((v) => v.k, { name: 'mine' })
+        .records()
+        .print(),
+    ]),
+    [],
+  )
+})
+
+test('two repartition topics with one name are refused, given or not', () => {
+  const left = read('a')
+    .keyBy((v) => v.k)
+    .records()
+  const right = read('b')
+    .keyBy((v) => v.k)
+    .records()
+  assertDefects(defects([left.union(right).byKey().count('c').to('x', out)]), [/Two repartition topics are named 'c'/])
+  assertDefects(
+    defects([
+      left.byKey().count('c').to('x', out),
+      read('a')
+        .keyBy((v) => v.k, { name: 'c' })
+        .records()
+        .print(),
+    ]),
+    [/named 'c'/],
+  )
+})
+
+test('a topology does not read what it writes', () => {
+  assertDefects(defects([read('a').to('a', out), read('a').to('a', out)]), [/'a' is both read and written: .* its own output/])
+  assertDefects(defects([read('a').print()], { deadLetterTopic: 'a' }), [/'a' is both read and the dead-letter topic/])
+})
+
+test('dead letters need a topic', () => {
+  assertDefects(defects([read('a', 'dead-letter').print()]), [/'a' has onInvalid 'dead-letter', and .* no `deadLetterTopic`/])
+  assertDefects(defects([read('a').print()], { onError: 'dead-letter' }), [/onError 'dead-letter' and no `deadLetterTopic`/])
+  assertDefects(defects([read('a', 'dead-letter').print()], { onError: 'dead-letter', deadLetterTopic: 'dead' }), [])
+})
+
+test('all defects are told at once', () => {
+  const found = defects([
+    read('a', 'dead-letter')
+      .keyBy((v) => v.k)
+      .records()
+      .to('a', out),
+    read('b').byKey().count('c').to('x', out),
+    read('b')
+      .byKey()
+      .sum('c', (v) => v.n)
+      .to('x', out),
+  ])
+  assertDefects(found, [/Two stores/, /needs a `name`/, /both read and written/, /onInvalid/])
+})
