@@ -14,7 +14,11 @@ const parts: readonly Part[] = [
   { name: 'types', command: installed('tsc'), args: ['-p', '.', '--pretty', 'false'] },
   { name: 'lint', command: installed('oxlint'), args: ['--type-aware', '--deny-warnings', '--format=unix'] },
   { name: 'format', command: installed('biome'), args: ['format', '--colors=off', '.'] },
-  { name: 'house rules', command: process.execPath, args: ['--test', '--test-reporter=spec', 'test/tidy.test.ts'] },
+  {
+    name: 'house rules',
+    command: process.execPath,
+    args: ['--test', '--test-reporter=./scripts/test-reporter.ts', 'test/tidy.test.ts'],
+  },
 ]
 
 /** Runs one part to its end and prints its line; true when it found nothing. */

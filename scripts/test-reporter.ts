@@ -1,6 +1,6 @@
 /**
  * The reporter of `npm test`, for one run of `node --test`: failures in full as they happen, what tests have to say (seeds, rates), slow
- * tests with their time; in the end the counts, as JSON, in the file named by CAUDAL_TEST_COUNTS.
+ * suites and tests with their time; in the end the counts, as JSON, in the file named by CAUDAL_TEST_COUNTS.
  */
 import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
@@ -31,10 +31,11 @@ type Ended = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>
 
 function* ended({ type, data }: Ended, counts: Counts): Generator<string> {
   const { name, details, skip } = data
-  // A suite is counted by its tests, and so is a test that failed only by those in it.
-  if (type === 'test:pass' ? details.type === 'suite' : isOnlySubtests(data)) return
   const where = `${here(data.file)}: ${name}`
   const seconds = `${(details.duration_ms / 1000).toFixed(1)} s`
+  if (type === 'test:pass' && data.nesting === 0 && details.duration_ms > slowMs) yield `ok     ${where} (${seconds})\n`
+  // A suite is counted by its tests, and so is a test that failed only by those in it.
+  if (type === 'test:pass' ? details.type === 'suite' : isOnlySubtests(data)) return
   if (type === 'test:fail') {
     counts.failed++
     yield `FAILED ${where} (${seconds})\n${inspect(reason(data), { depth: 8 }).replace(/^/gm, '    ')}\n`
@@ -42,7 +43,6 @@ function* ended({ type, data }: Ended, counts: Counts): Generator<string> {
     counts.skipped.push(typeof skip === 'string' ? `${where}: ${skip}` : where)
   } else {
     counts.passed++
-    if (details.duration_ms > slowMs) yield `ok     ${where} (${seconds})\n`
   }
 }
 

@@ -137,7 +137,11 @@ const filesOf = (file: string) =>
 
 /** Fails with one line a breach, `file: rule`. */
 function none(breaches: readonly string[]): void {
-  assert.ok(breaches.length === 0, `\n${breaches.join('\n')}\n`)
+  if (breaches.length === 0) return
+  const error = new Error(breaches.join('\n'))
+  // Where in this file the rule stands helps nobody who broke it.
+  delete error.stack
+  throw error
 }
 
 /** The folder of a path below service/; a file of the root stands for itself. */
@@ -255,7 +259,8 @@ describe('house rules', () => {
   })
 
   test('no test is switched off or alone', () => {
-    const switched = /\b(test|it|describe|suite)\.(skip|only|todo)\(|\bonly: true/
+    // A test that finds out as it runs that it can't (`return t.skip(why)`) is no switched-off one.
+    const switched = /(?<!return )\b(test|it|describe|suite)\.(skip|only|todo)\(|\bonly: true/
     none(
       sources
         .filter((file) => file.startsWith('test/') && file !== 'test/tidy.test.ts' && switched.test(withoutComments(file)))

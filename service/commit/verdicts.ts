@@ -80,8 +80,8 @@ const table = {
       ...producerReplaced,
       CONCURRENT_TRANSACTIONS: 'retry-same',
       REQUEST_TIMED_OUT: 'retry-same',
-      // What a broker says, each time, to an epoch one behind the last that a producer id can have (P7): only a new start leads on.
-      UNKNOWN_SERVER_ERROR: 'fenced',
+      // The producer looks for used-up epochs (P7) before it acts on this: elsewhere a nameless start would be a twin's weapon (P4).
+      UNKNOWN_SERVER_ERROR: 'abort',
       INVALID_TRANSACTION_TIMEOUT: 'fatal',
     },
     otherwise: 'abort',

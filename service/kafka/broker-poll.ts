@@ -85,6 +85,8 @@ export class BrokerPoll {
       isNews = await request
       // An empty answer on the side means that the main lane's is due as well: it takes these partitions along.
       isIdle = lane === 'side' && feeds.length > 0 && !isNews
+      // Unless it came first, found nothing to ask for, and waits for these.
+      if (lane === 'side') this.#parked.main?.()
     }
   }
 

@@ -64,14 +64,14 @@ export async function groupOffsetsPartition(cluster: Cluster, group: string): Pr
   const topic = '__consumer_offsets'
   const found = (await cluster.topics([topic])).get(topic)
   if (found === undefined) throw kafkaError('Metadata', errorCode.UNKNOWN_TOPIC_OR_PARTITION, { topic })
-  return { topic, partition: javaHash(group) % found.partitions.length }
+  return { topic, partition: positiveHash(group) % found.partitions.length }
 }
 
-/** Java's String.hashCode without its sign bit, as the broker places groups. */
-export function javaHash(text: string): number {
+/** The absolute value of Java's String.hashCode, 0 for the least integer: how the broker places groups (Utils.abs). */
+export function positiveHash(text: string): number {
   let hash = 0
   for (let index = 0; index < text.length; index++) hash = (Math.imul(31, hash) + text.charCodeAt(index)) | 0
-  return hash & 0x7fffffff
+  return hash === -0x80000000 ? 0 : Math.abs(hash)
 }
 
 async function openProducers(

@@ -4,6 +4,7 @@ import { ConfigurationError, ConnectionError } from '../errors.ts'
 import { Again, retry } from '../retry.ts'
 import { type Cluster, kafkaError, type TopicMetadata } from './cluster.ts'
 import { type AskLimits, askLeaders, askWithinMs } from './leader-requests.ts'
+import { listOffsets } from './offsets.ts'
 import { byTopic, partitionKey, type TopicPartition } from './partition-key.ts'
 import { errorCode } from './wire/error-codes.ts'
 import type { AnswerOf, RequestOf } from './wire/messages.ts'
@@ -45,7 +46,7 @@ const checkedConfigs: Readonly<Record<InternalTopicKind, readonly string[]>> = {
 }
 
 /**
- * Creates the topics that are missing and checks those that exist; resolves when all have leaders.
+ * Creates the topics that are missing and checks those that exist; resolves when all have leaders that answer.
  * @throws ConfigurationError with every defect of the existing ones, before anything is created.
  */
 export async function ensureInternalTopics(
@@ -63,6 +64,11 @@ export async function ensureInternalTopics(
   if (missing.length === 0) return
   await create(cluster, wire, missing, limits)
   const created = await leadersOf(cluster, missing, limits)
+  // A leader that metadata names may not know of it yet, and would refuse the first Produce: one that answers does.
+  const partitions = missing.flatMap(({ name, partitions }) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })),
+  )
+  await listOffsets(cluster, wire, partitions, 'latest', 'read_uncommitted', limits)
   // Another process may have been faster, with another topology in mind.
   const late = await defectsOf(cluster, wire, missing, created, limits)
   if (late.length > 0) throw new ConfigurationError(late)

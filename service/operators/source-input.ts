@@ -4,7 +4,7 @@ import { rangeDecoderOf } from '../codec/codec.ts'
 import type { Failed, Push } from '../source/push.ts'
 import { RecordInput, sourceProvenance, StreamRecord } from '../source/record.ts'
 import type { SourceNode, Value } from '../topology/node.ts'
-import type { Policies } from './policies.ts'
+import { type Policies, refusePromise } from './policies.ts'
 
 /** Takes the records of one slice. */
 export type Accept = (slice: Slice) => void
@@ -79,10 +79,11 @@ function timed({ node, policies, failed, next }: SourceParts): Push {
     let at: number
     try {
       at = time(value, record)
+      if ((at as unknown) instanceof Promise) throw refusePromise(at as unknown as Promise<unknown>)
     } catch (error) {
       return failed('time', error, record)
     }
-    // A promise, a string or undefined is no time either.
+    // A string or undefined is no time either.
     if (typeof at !== 'number' || !(Math.abs(at) <= timeMax)) {
       const error = new RangeError(`${String(at)} is no time: milliseconds since 1970, within ±2^53`)
       return policies.invalid(onInvalid, { record, reason: 'invalid-time', error, what: 'its event time is invalid' })

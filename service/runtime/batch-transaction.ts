@@ -1,6 +1,6 @@
 /** Steps 4 to 6 of a batch: produce, commit, apply. Any error in the first two means that all tasks are taken again (P3). */
 import { changelogKey, progressKey } from '../commit/changelog-record.ts'
-import { RetakeError } from '../errors.ts'
+import { FatalError, RetakeError } from '../errors.ts'
 import { partitionKey } from '../kafka/offsets.ts'
 import type { Batch } from './batch.ts'
 import type { Membership } from './seam.ts'
@@ -49,12 +49,23 @@ function appendChangelog(resources: WorkerResources, task: Task, store: TaskStor
   const changes = store.view.takeChanges()
   let bytes = 0
   for (const { bucket, key, value, timestamp } of changes) {
-    outputs.append(store.changelog, store.partition, changelogKey(bucket, key), value, Math.max(0, timestamp), undefined)
+    try {
+      outputs.append(store.changelog, store.partition, changelogKey(bucket, key), value, Math.max(0, timestamp), undefined)
+    } catch (error) {
+      throw tooLarge(store, key, error)
+    }
     bytes += key.length + (value?.length ?? 0)
   }
   const progress = task.progressRecord(store, parts.plan.fingerprint)
   outputs.append(store.changelog, store.partition, progressKey, progress, parts.clock.now(), undefined)
   return { task, store, writes: changes, bytes }
+}
+
+/** A row that its changelog does not take could never be restored: neither skipping nor a dead letter would be right. */
+function tooLarge({ name, changelog }: TaskStore, key: Buffer, cause: unknown): FatalError {
+  const row = JSON.stringify(key.subarray(0, 64).toString())
+  const message = `store ${name}, key ${row}: ${cause instanceof Error ? cause.message : String(cause)}`
+  return new FatalError(`${message}. Keep less in a row, or raise max.message.bytes of ${changelog}`, { cause })
 }
 
 /** Step 5: every task that the transaction touched commits its positions, moved or not (P2). */

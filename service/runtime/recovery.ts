@@ -6,7 +6,7 @@ const backOffMsMax = 2000
 
 /**
  * How the producer comes to a known state: `initialise` with −1, for the start of a process; `renew` with its own id and epoch, which
- * settles whatever was open; `ask` whether it may live, for one that was fenced, and then initialise once.
+ * settles whatever was open; `ask` whether it may live, for one that was fenced, and then initialise once (or renew, where only a store was fenced).
  */
 type Settling = 'initialise' | 'renew' | 'ask'
 
@@ -35,7 +35,9 @@ export async function recover(resources: WorkerResources, error: unknown): Promi
   outputs.clear()
   printed.clear()
   await queue.discard()
-  const settled = await settle(resources, error instanceof FencedError || error instanceof StoreFencedError ? 'ask' : 'renew')
+  // Where mail came in between, the producer may have been fenced while an earlier error was settled.
+  const mustAsk = error instanceof FencedError || error instanceof StoreFencedError || resources.producer.state === 'fenced'
+  const settled = await settle(resources, mustAsk ? 'ask' : 'renew')
   if (!settled) resources.unsettled = error
   else if (membership.current !== null) tasks.retake()
 }
@@ -61,7 +63,7 @@ async function settle(resources: WorkerResources, first: Settling): Promise<bool
     parts.flags.advance()
     try {
       if (how === 'ask') await mayLive(resources)
-      if (how !== 'renew') await producer.initialise()
+      if (how === 'initialise' || producer.state === 'fenced') await producer.initialise()
       else if (producer.state !== 'ready') await producer.renew()
       return true
     } catch (error) {

@@ -137,7 +137,7 @@ async function agree(
   sources: readonly Source[],
   offsets: ReadonlyMap<string, Committed>,
   stores: readonly RestoredStore[],
-): Promise<TakenTask> {
+): Promise<TakenTask | 'again'> {
   for (const store of stores) checkStore(id, store, sources, offsets)
   const progress = stores.find(({ progress }) => progress !== null)?.progress ?? null
   const recorded = new Map(progress?.positions.map((position) => [partitionKey(position.topic, position.partition), position]))
@@ -156,13 +156,25 @@ async function agree(
       else positions.push(record)
       continue
     }
-    if (record !== undefined && record.position !== committed.offset)
+    if (record !== undefined && record.position !== committed.offset) {
+      if (await haveMoved(context, sources, offsets)) return 'again'
       throw partedCompany(id, key, committed.offset, record.position)
+    }
     positions.push({ topic, topicId: metadata.id, partition, position: committed.offset })
   }
   const batch = Math.max(0, progress?.batch ?? 0, ...[...offsets.values()].map(({ parsed }) => parsed?.batch ?? 0))
   for (const started of await start(context, starting, partitionsAtStart)) positions.push(started)
   return { id, positions, partitionsAtStart, batch, stores }
+}
+
+/** True where somebody has committed since: this worker was replaced while it took the task, and does not know it yet. */
+async function haveMoved(
+  { cluster, wire, group }: TakingContext,
+  sources: readonly Source[],
+  offsets: ReadonlyMap<string, Committed>,
+): Promise<boolean> {
+  const now = await fetchStableOffsets(cluster, wire, group, sources)
+  return now === 'unstable' || [...offsets].some(([key, { offset }]) => now.get(key)?.offset !== offset)
 }
 
 function checkStore(id: TaskId, store: RestoredStore, sources: readonly Source[], offsets: ReadonlyMap<string, Committed>): void {

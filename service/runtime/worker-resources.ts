@@ -109,12 +109,16 @@ export class WorkerResources {
   }
 
   /** @throws what went wrong beside the loop: in the apply queue, in a taking, in a feed */
-  raiseFailures(): void {
+  async raiseFailures(): Promise<void> {
     const failure = this.queue.failure ?? this.tasks.failure
     if (failure !== null) throw failure
-    for (const { feeds } of this.tasks.running.values()) {
-      for (const feed of feeds) if (feed.error !== null && feed.chunks.length === 0) throw feed.error
-    }
+    const feeds = [...this.tasks.running.values()].flatMap((task) => task.feeds)
+    const ended = feeds.find((feed) => feed.error !== null && feed.chunks.length === 0)?.error
+    if (!ended) return
+    // Who was replaced, and does not know it yet, may find what it reads deleted behind the commits of others.
+    if ((await this.heartbeats.ask()) !== 'ok')
+      throw new LostError('no member any more: what was read belongs to others', { cause: ended })
+    throw ended
   }
 
   /** Waits for a heartbeat that was sent afterwards and answered well (P12). */
@@ -137,7 +141,7 @@ export class WorkerResources {
       for (const { topic, from, to } of slices) metrics.add('caudal_records_in_total', to - from, { topic })
     }
     for (const [topic, count] of this.outputs.recordCounts()) metrics.add('caudal_records_out_total', count, { topic })
-    this.outputs.clear()
+    this.outputs.recycle()
     this.printed.flush(batch.time)
     this.purge.committed(batch.tasks)
   }

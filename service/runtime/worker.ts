@@ -18,6 +18,8 @@ export class Worker {
   /** Aborted by mail: ends the long waits of a batch too. */
   #interruption = new AbortController()
   #leftover = false
+  /** Counts the cuts, so that partitions take turns in being the first. */
+  #turn = 0
   #stopWithinMs: number | null = null
 
   constructor(parts: WorkerParts) {
@@ -105,6 +107,10 @@ export class Worker {
     const resources = this.#resources
 
     // 1.
+    // What failed during the last batch woke nobody, and may be followed by no input.
+    await resources.raiseFailures()
+    // Waiting for input is no work in hand, however long it takes.
+    flags.busy = this.#leftover || resources.tasks.takingCount > 0
     await trigger.wait({
       leftover: this.#leftover,
       arrival: (signal) => resources.fetcher.arrival(signal),
@@ -112,7 +118,7 @@ export class Worker {
     })
     flags.advance()
     if (this.#mail.length > 0) return
-    resources.raiseFailures()
+    await resources.raiseFailures()
     resources.report()
     const batch = this.#cut()
     flags.busy = batch !== null || resources.tasks.takingCount > 0
@@ -130,7 +136,6 @@ export class Worker {
       await this.#load(batch.tasks, stage)
       for (const { pipeline } of batch.tasks) pipeline.stages[stage]?.run()
     }
-    for (const { pipeline } of batch.tasks) pipeline.end()
     const ran = resources.observePart('run', batch.startedAt)
 
     // 4.
@@ -142,6 +147,7 @@ export class Worker {
     resources.observePart('commit', produced)
 
     // 6.
+    for (const { pipeline } of batch.tasks) pipeline.end()
     applyBatch(resources, batch, segments)
   }
 
@@ -152,7 +158,11 @@ export class Worker {
     this.#leftover = false
     if (frozen === null || tasks.running.size === 0) return null
     const feeds = new Map([...tasks.running].map(([id, task]) => [id, task.feeds]))
-    const { slices, leftover } = cut(feeds, { recordsMax: settings.batchRecordsMax, bytesMax: settings.batchBytesMax })
+    const { slices, leftover } = cut(feeds, {
+      recordsMax: settings.batchRecordsMax,
+      bytesMax: settings.batchBytesMax,
+      turn: this.#turn++,
+    })
     this.#leftover = leftover
     const touched = [...tasks.running.values()].filter(({ id }) => (slices.get(id)?.length ?? 0) > 0)
     if (touched.length === 0) return null

@@ -130,6 +130,12 @@ export class OutputBuffer {
     }
   }
 
+  /** As `clear`, where all that `batches` gave out was answered for, and nobody holds its bytes any more. */
+  recycle(): void {
+    for (const output of this.#topics.values()) output.recycle()
+    this.clear()
+  }
+
   #output(topic: string): TopicOutput | undefined {
     const output = this.#topics.get(topic)
     if (output !== undefined) return output

@@ -7,12 +7,17 @@ export type Content = Buffer | string | null
 /** A partition's number, a function of the topology that chooses it, or undefined: by the key. */
 export type Partition = number | ((key: Buffer | null, partitions: number) => number) | undefined
 
+/** Record batches whose memory is kept from one batch to the next: no more than a burst should leave behind. */
+const spareMax = 32
+
 export class TopicOutput {
   readonly topic: string
   readonly partitions: number
   readonly #messageBytesMax: number
   /** By partition, the last being the one that records go to. */
   readonly #batches: (RecordBatchBuilder[] | undefined)[] = []
+  /** Empty, with memory that nobody else holds: fresh memory for every batch would be half of what passing records on costs. */
+  readonly #spare: RecordBatchBuilder[] = []
   /** Where records without a key go. */
   #sticky = 0
 
@@ -35,14 +40,14 @@ export class TopicOutput {
       throw new RefusedError('negative-time', `its time is ${shown}, which topic ${this.topic} cannot hold`)
     }
     const target = this.#targetOf(partition, key)
-    const batches = (this.#batches[target] ??= [new RecordBatchBuilder()])
+    const batches = (this.#batches[target] ??= [])
     const last = batches.at(-1)
     if (last !== undefined && last.byteLength + sizeOf(key, value, headers) <= this.#messageBytesMax) {
       last.append(key, value, timestamp, headers)
       return
     }
     batches.push(this.#alone(key, value, timestamp, headers))
-    if (target === this.#sticky) this.#sticky = (this.#sticky + 1) % this.partitions
+    if (last !== undefined && target === this.#sticky) this.#sticky = (this.#sticky + 1) % this.partitions
   }
 
   *batches(): Iterable<{ readonly partition: number; readonly records: RecordBatchBuilder }> {
@@ -59,6 +64,17 @@ export class TopicOutput {
       this.#batches[partition] = kept && [kept]
     }
     this.#sticky = (this.#sticky + 1) % this.partitions
+  }
+
+  /** Before `clear`, where every record batch was answered for: their memory serves the next ones. */
+  recycle(): void {
+    for (const [partition, batches] of this.#batches.entries()) {
+      for (const records of batches ?? []) {
+        records.recycle()
+        if (this.#spare.length < spareMax) this.#spare.push(records)
+      }
+      this.#batches[partition] = undefined
+    }
   }
 
   #targetOf(partition: Partition, key: Content): number {
@@ -81,7 +97,7 @@ export class TopicOutput {
 
   /** A batch of one record: only writing it tells its size exactly. */
   #alone(key: Content, value: Content, timestamp: number, headers: readonly RecordHeader[] | undefined): RecordBatchBuilder {
-    const batch = new RecordBatchBuilder()
+    const batch = this.#spare.pop() ?? new RecordBatchBuilder()
     batch.append(key, value, timestamp, headers)
     if (batch.byteLength <= this.#messageBytesMax) return batch
     const limit = `max.message.bytes is ${this.#messageBytesMax}`

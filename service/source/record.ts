@@ -1,7 +1,6 @@
 /** A record on its way through a task: what user code sees as RecordInfo, read only as far as somebody asks for it. */
 import type { Decoder } from '../codec/codec.ts'
-import { place, type RecordColumns, stride } from '../kafka/records/record-columns.ts'
-import { KeyStrings } from './key-strings.ts'
+import type { RecordColumns } from '../kafka/records/record-columns.ts'
 import type { Key, RecordInfo } from '../topology/node.ts'
 
 /** Headers as they stand in a record batch: in order, with repetitions. */
@@ -117,7 +116,7 @@ export class StreamRecord implements RecordInfo {
 
   /** The key's identity: its bytes, one a character; null where there is no key. */
   get keyLatin1(): string | null {
-    if (this.#keyLatin1 === undefined) this.#keyLatin1 = readKey(this.#input.columns, this.#index)
+    if (this.#keyLatin1 === undefined) this.#keyLatin1 = this.#input.columns?.keyLatin1(this.#index) ?? null
     return this.#keyLatin1
   }
 
@@ -151,15 +150,6 @@ export class StreamRecord implements RecordInfo {
   withKey(input: RecordInput, keyLatin1: string, key: Key): StreamRecord {
     return new StreamRecord(input, this.#index, keyLatin1, key)
   }
-}
-
-const keyStrings = new KeyStrings()
-function readKey(columns: RecordColumns | null, index: number): string | null {
-  if (columns === null) return null
-  const length = columns.keyLength(index)
-  if (length < 0) return null
-  const start = columns.places[index * stride + place.keyStart] ?? 0
-  return keyStrings.read(columns.valueBuffer(index), start, start + length)
 }
 
 function isAscii(text: string): boolean {

@@ -2,6 +2,7 @@
  * The cache of decoded state of one worker, bounded in bytes over all its stores: the entries that nobody needs just now, in the order
  * in which they were last used.
  */
+import { LRUCache } from 'lru-cache'
 
 /** One key of a store, decoded. Valid within a batch: between batches it may be evicted, and asked for anew. */
 export interface Entry {
@@ -30,11 +31,10 @@ export class CachedEntry implements Entry {
   pins = 0
   /** What it counts for in the cache; see `entrySize`. */
   size: number
+  /** True where nobody uses it and it may be evicted. */
+  idle = false
   /** The map that holds it, from which eviction removes it. */
   readonly owner: Map<string, CachedEntry>
-  /** Neighbours in the order of use; null where it is in use or pinned. */
-  older: CachedEntry | null = null
-  newer: CachedEntry | null = null
   constructor(key: string, owner: Map<string, CachedEntry>, batch: number) {
     this.key = key
     this.owner = owner
@@ -49,20 +49,18 @@ export class CachedEntry implements Entry {
  */
 export const entrySize = (key: string, encodedBytes: number): number => 200 + key.length + 3 * encodedBytes
 
-/**
- * A list through the entries themselves: using an entry is a few assignments, where a general cache would look it up in a map of its
- * own, twice a batch for each changed key.
- */
 export class EntryCache {
   readonly #bytesMax: number
   #bytes = 0
-  /** The ends of the list: `#ends.newer` is the oldest entry, `#ends.older` the newest. */
-  readonly #ends: CachedEntry
+  /** Those that nobody uses just now; entries in use or pinned are in no list, so that nothing can evict them. */
+  readonly #idle: LRUCache<CachedEntry, true>
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
-    this.#ends = new CachedEntry('', new Map(), -1)
-    this.#ends.older = this.#ends
-    this.#ends.newer = this.#ends
+    this.#idle = new LRUCache({
+      maxSize: bytesMax,
+      sizeCalculation: (_, entry) => entry.size,
+      dispose: (_, entry, why) => this.#left(entry, why),
+    })
   }
 
   /** Of all entries, those in use and pinned ones included. */
@@ -83,33 +81,32 @@ export class EntryCache {
 
   /** The entry may be evicted from now on; the ones that were not used for the longest time are, while there are too many bytes. */
   release(entry: CachedEntry): void {
-    const newest = this.#ends.older
-    if (newest === null || entry.older !== null) return
-    entry.older = newest
-    entry.newer = this.#ends
-    newest.newer = entry
-    this.#ends.older = entry
-    while (this.#bytes > this.#bytesMax) {
-      const oldest = this.#ends.newer
-      if (oldest === null || oldest === this.#ends) return
-      oldest.owner.delete(oldest.key)
-      this.remove(oldest)
-    }
+    if (entry.idle) return
+    entry.idle = true
+    this.#idle.set(entry, true)
+    // One that is larger than the whole cache is not taken.
+    if (!this.#idle.has(entry)) this.#left(entry, 'evict')
+    while (this.#bytes > this.#bytesMax && this.#idle.size > 0) this.#idle.pop()
   }
 
   /** The entry is used or pinned, and must stay. */
   hold(entry: CachedEntry): void {
-    const { older, newer } = entry
-    if (older === null || newer === null) return
-    older.newer = newer
-    newer.older = older
-    entry.older = null
-    entry.newer = null
+    if (!entry.idle) return
+    entry.idle = false
+    this.#idle.delete(entry)
   }
 
   /** The entry left its map. */
   remove(entry: CachedEntry): void {
     this.hold(entry)
+    this.#bytes -= entry.size
+  }
+
+  /** What the list lets go by itself leaves memory; what was taken from it, to be used, does not. */
+  #left(entry: CachedEntry, why: string): void {
+    if (why !== 'evict' || !entry.idle) return
+    entry.idle = false
+    entry.owner.delete(entry.key)
     this.#bytes -= entry.size
   }
 }

@@ -5,6 +5,7 @@ import { wireSuite } from './wire-suite.ts'
 
 wireSuite({
   name: 'in-memory Kafka',
+  nodes: 3,
   open: async () => {
     const kafka = new MemoryKafka({ clock: systemClock, brokers: 3, markerDelayMs: 5 })
     return { wire: (clientId) => kafka.wire(clientId), close: async () => kafka.close() }

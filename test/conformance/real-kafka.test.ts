@@ -10,6 +10,7 @@ if (brokers === undefined) test('Kafka', { skip: 'CAUDAL_TEST_KAFKA is not set: 
 else {
   wireSuite({
     name: `Kafka at ${brokers.join(', ')}`,
+    nodes: brokers.length,
     open: async () => {
       const opened: KafkaWire[] = []
       const wire = (clientId = 'conformance') => {

@@ -4,16 +4,18 @@ import { eventually, fresh, type KafkaUnderTest, WireClient } from './wire-clien
 import { groupTests } from './wire-groups.ts'
 import { logTests } from './wire-logs.ts'
 import { offsetTests } from './wire-offsets.ts'
-import { topicTests } from './wire-topics.ts'
+import { routingTests, topicTests } from './wire-topics.ts'
 import { transactionTests } from './wire-transactions.ts'
 
 export interface WireSuite {
   readonly name: string
+  /** How many nodes the cluster has. */
+  readonly nodes: number
   readonly open: () => Promise<KafkaUnderTest>
 }
 
 /** Registers all tests; each uses topics, groups and transactional ids of its own, so they run side by side. */
-export function wireSuite({ name, open }: WireSuite): void {
+export function wireSuite({ name, nodes, open }: WireSuite): void {
   let opened: Promise<KafkaUnderTest> | undefined
   // Tests ask for it while they run, after `before`.
   const kafka = async () => {
@@ -24,6 +26,7 @@ export function wireSuite({ name, open }: WireSuite): void {
     before(async () => warmUp(await kafka()))
     after(async () => (await kafka()).close())
     topicTests(kafka)
+    if (nodes > 1) routingTests(kafka)
     logTests(kafka)
     transactionTests(kafka)
     offsetTests(kafka)

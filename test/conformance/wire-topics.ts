@@ -117,14 +117,20 @@ export function topicTests(kafka: () => Promise<KafkaUnderTest>): void {
       await client.ask('CreateTopics', { topics: [creatable(name)] })
       assert.notEqual(await eventually('the topic is back', idOf), first)
     })
+  })
+}
 
-    test('a node that does not lead a partition or a key says so', async (t) => {
+/** What only a cluster of several nodes can show. */
+export function routingTests(kafka: () => Promise<KafkaUnderTest>): void {
+  const connect = async () => new WireClient((await kafka()).wire())
+
+  describe('several nodes', { concurrency: true }, () => {
+    test('a node that does not lead a partition or a key says so', async () => {
       const client = await connect()
       const { brokers } = await client.ask('Metadata', { topics: [], allowAutoTopicCreation: false })
       const topic = await client.createTopic()
       const other = async (node: number) => brokers.find(({ nodeId }) => nodeId !== node)?.nodeId
       const notLeader = await other(await client.leader(topic))
-      if (notLeader === undefined) return t.skip('there is one node only')
       const listed = await client.ask(
         'ListOffsets',
         { replicaId: -1, isolationLevel: 0, topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: -1 }] }] },

@@ -110,6 +110,11 @@ export class RecordBatchBuilder {
   reset(): void {
     // A socket may still hold what `finish` returned, so those bytes are left to it.
     if (this.handedOver) this.buffer = Buffer.allocUnsafeSlow(this.buffer.length)
+    this.recycle()
+  }
+
+  /** Empties the builder where nobody holds what `finish` returned any more: those bytes will be written over. */
+  recycle(): void {
     this.handedOver = false
     this.count = 0
     this.offset = headerBytes

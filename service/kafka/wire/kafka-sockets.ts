@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { KafkaConfig, logCreator, LogEntry } from 'kafkajs'
 import { ConfigurationError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
+import { framedSocket } from './framed-socket.ts'
 
 /** What is used here of kafkajs is not public, so that any other version could break it without a word. */
 const kafkajsVersion = '2.2.4'
@@ -35,7 +36,15 @@ export interface QueuedRequest {
 export interface KafkajsConnection {
   /** Absent before the first attempt to connect. */
   readonly socket?: Socket
-  readonly requestQueue: { push(request: QueuedRequest): void; rejectAll(error: Error): void }
+  readonly requestQueue: {
+    push(request: QueuedRequest): void
+    rejectAll(error: Error): void
+    fulfillRequest(answer: { readonly size: number; readonly correlationId: number; readonly payload: Buffer }): void
+  }
+  /** While it logs in: who waits for what comes. */
+  readonly authHandlers: object | null
+  /** Takes what the socket has read. */
+  processData: (bytes: Buffer) => void
   readonly sasl: object | null
   readonly versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> | null
   isConnected(): boolean
@@ -80,6 +89,8 @@ export function kafkaSockets(options: SocketOptions): (host: string, port: numbe
   silenceIdleTimer(require('kafkajs/src/network/requestQueue/index.js'))
   const { Kafka, logLevel }: { Kafka: KafkajsClass; logLevel: { WARN: number } } = require('kafkajs')
   const Broker: KafkajsBrokerClass = require('kafkajs/src/broker/index.js')
+  // kafkajs would copy every answer together from its pieces. With TLS it does: there the pieces are what TLS makes of them.
+  const framed = options.ssl === undefined
   const kafka = new Kafka({
     brokers: [],
     clientId: options.clientId,
@@ -89,7 +100,7 @@ export function kafkaSockets(options: SocketOptions): (host: string, port: numbe
     retry: { retries: 0 },
     logLevel: logLevel.WARN,
     logCreator: forwardTo(options.log),
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(framed ? { socketFactory: ({ onConnect, ...address }) => framedSocket(address, onConnect) } : { ssl: options.ssl }),
     ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
   })
   const builder = clusterOf(kafka).connectionPoolBuilder
@@ -97,6 +108,7 @@ export function kafkaSockets(options: SocketOptions): (host: string, port: numbe
     const connectionPool = await builder.build({ host, port })
     const connection = connectionPool.pool[0]
     if (connection === undefined) throw new ConfigurationError(['kafkajs made a pool without connections'])
+    if (framed) takeWholeFrames(connection)
     const broker = new Broker({ connectionPool, logger: kafka.logger() })
     return { connection, connect: () => broker.connect() }
   }
@@ -116,6 +128,16 @@ function clusterOf(kafka: object): KafkajsCluster {
   if (symbol === undefined) throw new ConfigurationError(['kafkajs has no factory for clusters: is it changed?'])
   const createCluster: (options: object) => KafkajsCluster = Reflect.get(kafka, symbol)
   return createCluster({})
+}
+
+/** Length, correlation id, body: nothing is left to be put together. What comes while it logs in is kafkajs' own affair. */
+function takeWholeFrames(connection: KafkajsConnection): void {
+  const processData = connection.processData
+  connection.processData = (frame) => {
+    if (connection.authHandlers) return processData.call(connection, frame)
+    const [size, correlationId, payload] = [frame.length - 4, frame.readInt32BE(4), frame.subarray(8)]
+    connection.requestQueue.fulfillRequest({ size, correlationId, payload })
+  }
 }
 
 interface RequestQueue {

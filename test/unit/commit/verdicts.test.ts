@@ -37,7 +37,6 @@ const asked: readonly [RequestKind, ErrorName, Verdict][] = [
   ['TxnOffsetCommit', 'COORDINATOR_NOT_AVAILABLE', 'refresh-and-retry'],
   ['TxnOffsetCommit', 'ILLEGAL_GENERATION', 'abort'],
   ['TxnOffsetCommit', 'REBALANCE_IN_PROGRESS', 'abort'],
-  ['InitProducerId', 'UNKNOWN_SERVER_ERROR', 'fenced'],
   ['TxnOffsetCommit', 'UNKNOWN_MEMBER_ID', 'lost'],
   ['TxnOffsetCommit', 'FENCED_INSTANCE_ID', 'fenced'],
   ['TxnOffsetCommit', 'INVALID_PRODUCER_EPOCH', 'fenced'],
@@ -50,6 +49,7 @@ const asked: readonly [RequestKind, ErrorName, Verdict][] = [
   ['EndTxn', 'INVALID_TXN_STATE', 'abort'],
   ['EndTxn', 'PRODUCER_FENCED', 'fenced'],
   ['EndTxn', 'INVALID_PRODUCER_ID_MAPPING', 'fenced'],
+  ['InitProducerId', 'UNKNOWN_SERVER_ERROR', 'abort'],
   ['InitProducerId', 'CONCURRENT_TRANSACTIONS', 'retry-same'],
   ['InitProducerId', 'NOT_COORDINATOR', 'refresh-and-retry'],
   ['InitProducerId', 'PRODUCER_FENCED', 'fenced'],
@@ -96,14 +96,14 @@ describe('verdicts', () => {
     rejoin: RetakeError,
   }
   for (const [kind, { rows, otherwise }] of Object.entries(verdictRows) as [RequestKind, (typeof verdictRows)[RequestKind]][]) {
-    for (const [name, verdict] of Object.entries(rows) as [ErrorName, Verdict][]) {
-      test(`${kind} ${name} becomes a ${classes[verdict].name} that names both`, () => {
+    test(`each row of ${kind} becomes its class of error, with the place and the code`, () => {
+      for (const [name, verdict] of Object.entries(rows) as [ErrorName, Verdict][]) {
         const error = errorOf(kind, errorCode[name], { topic: 'orders', partition: 3 })
         assert.ok(error instanceof classes[verdict])
         assert.match(error.message, new RegExp(`${kind} topic orders, partition 3: ${name}`))
         assert.equal(error.fields.errorCode, errorCode[name])
-      })
-    }
+      }
+    })
     test(`${kind} with a code of the future: ${otherwise}`, () => assert.equal(verdictOf(kind, 9999), otherwise))
   }
 

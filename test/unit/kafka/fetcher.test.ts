@@ -116,7 +116,7 @@ describe('Fetcher', () => {
     const [idle, busy] = [await bed.topic('idle'), await bed.topic('busy')]
     await append(bed, busy, 0, ['now'])
     const wire = bed.client()
-    const fetcher = fetcherOf(bed, { maxWaitMs: 30_000, wire })
+    const fetcher = fetcherOf(bed, { maxWaitMs: 4_000, wire })
     fetcher.add(idle, 0, 0)
     await eventually('the long poll is out', () => wire.count('Fetch') > 0)
     const startedAt = bed.clock.monotonic()
@@ -124,7 +124,23 @@ describe('Fetcher', () => {
     assert.deepEqual(await readUntil(fetcher, feed, 1), ['now'])
     await append(bed, busy, 0, ['next'])
     assert.deepEqual(await readUntil(fetcher, feed, 1), ['next'])
-    assert.ok(bed.clock.monotonic() - startedAt < 5_000)
+    assert.ok(bed.clock.monotonic() - startedAt < 2_000)
+    await fetcher.close()
+  })
+
+  test('a feed that is alone on the side when the main poll comes back is not forgotten', async () => {
+    const [gone, left] = [await bed.topic('gone'), await bed.topic('left')]
+    const wire = bed.client()
+    const fetcher = fetcherOf(bed, { maxWaitMs: 60, wire })
+    const first = fetcher.add(gone, 0, 0)
+    await eventually('the long poll is out', () => wire.count('Fetch') === 1)
+    const feed = fetcher.add(left, 0, 0)
+    await eventually('the other asks on the side', () => wire.sent.some(({ purpose }) => purpose === 'fetch-side'))
+    fetcher.remove(first)
+    const before = wire.count('Fetch')
+    await eventually('it is asked for again', () => wire.count('Fetch') > before)
+    await append(bed, left, 0, ['a'])
+    assert.deepEqual(await readUntil(fetcher, feed, 1), ['a'])
     await fetcher.close()
   })
 
@@ -132,7 +148,7 @@ describe('Fetcher', () => {
     const [slow, quick] = [await bed.topic('slow'), await bed.topic('quick')]
     const value = 'x'.repeat(1_000)
     for (let i = 0; i < 30; i++) await append(bed, slow, 0, [value])
-    const fetcher = fetcherOf(bed, { partitionBytesMax: 2_500, readAheadBytesMax: 10_000, maxWaitMs: 30_000 })
+    const fetcher = fetcherOf(bed, { partitionBytesMax: 2_500, readAheadBytesMax: 10_000, maxWaitMs: 4_000 })
     const [stalled, flowing] = [fetcher.add(slow, 0, 0), fetcher.add(quick, 0, 0)]
     await eventually('its share is full', () => stalled.bufferedBytes >= 5_000)
     await append(bed, quick, 0, ['one'])
@@ -168,7 +184,7 @@ describe('Fetcher', () => {
   test('a removed feed gets nothing more; the same partition can be added again', async () => {
     const topic = await bed.topic('removed')
     const wire = bed.client()
-    const fetcher = fetcherOf(bed, { maxWaitMs: 30_000, wire })
+    const fetcher = fetcherOf(bed, { maxWaitMs: 4_000, wire })
     const gone = fetcher.add(topic, 0, 0)
     assert.throws(() => fetcher.add(topic, 0, 0), FatalError)
     await eventually('the long poll is out', () => wire.count('Fetch') > 0)

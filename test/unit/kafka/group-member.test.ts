@@ -126,6 +126,7 @@ describe('GroupMember', () => {
     const two = new Worker(bed, topic, 'two', { instanceId: 'i-2' }).start()
     await has(two, 2)
     await has(one, 2)
+    await eventually('both are in one generation', () => one.membership?.generation === two.membership?.generation)
     const [generation, assignments] = [one.membership?.generation, one.events.length]
     await two.member.leave()
     await two.running
