@@ -21,6 +21,11 @@ export interface AssignmentData {
   readonly tasks: readonly TaskId[]
   /** Member ids that run another topology. */
   readonly refused: readonly string[]
+  /**
+   * Only while tasks are on their way from one member to another: the member that this was made for. Who finds another's id there has come
+   * back statically, without a rebalance, and may be the one that was to give something up: it has to begin the second phase.
+   */
+  readonly unfinishedFor?: string
 }
 
 const subscriptionVersion = 2

@@ -27,7 +27,8 @@ export function leaderDecision(members: AnswerOf<'JoinGroup'>['members'], option
   const assignments = members.map(({ memberId }) => {
     const tasks = result.tasks.get(memberId) ?? []
     const refused = result.refused.includes(memberId) ? [memberId] : []
-    const data = { fingerprint: result.fingerprint, liveIds: result.liveIds, tasks, refused }
+    const unfinished = result.withheld.length > 0 ? { unfinishedFor: memberId } : {}
+    const data = { fingerprint: result.fingerprint, liveIds: result.liveIds, tasks, refused, ...unfinished }
     return { memberId, assignment: encodeAssignment(taskPartitions(tasks), data) }
   })
   return { result, assignments }

@@ -224,7 +224,8 @@ export class GroupMember {
     this.#tasksGeneration = membership.generation
     events.assigned({ membership, tasks: assignment.tasks, fingerprint, liveIds: assignment.liveIds })
     // The second phase: what was given up can be handed out.
-    if (revoked.length > 0) this.#rejoin = true
+    const { unfinishedFor = this.#memberId } = assignment
+    if (revoked.length > 0 || unfinishedFor !== this.#memberId) this.#rejoin = true
     return true
   }
 
