@@ -1,11 +1,18 @@
 #!/usr/bin/env node
 /** The composition root: gives the command line its clock, terminal, log, Kafka, sandbox and HTTP server, and exits with its code. */
 import { readFileSync } from 'node:fs'
+import { enableCompileCache, flushCompileCache } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { caudal } from './cli/caudal.ts'
 import { showCursor } from './cli/live-view.ts'
 import type { Parts, Terminal } from './cli/parts.ts'
 import { systemClock } from './clock.ts'
 import { pinoLog } from './pino-log.ts'
+
+// A restart is a failover: compiling the sources anew would be most of it. Threads take the folder from the environment.
+process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache')
+enableCompileCache(process.env['NODE_COMPILE_CACHE'])
 
 const { stdout, stderr } = process
 
@@ -33,7 +40,13 @@ const parts: Parts = {
   openLog: ({ logLevel: level, logFile: file }) => pinoLog({ level, file }),
   // Imported when they are needed: `--help` and a refused start load no clients.
   loadTopology: async (url, exportName) => (await import('./runtime/load-topology.ts')).loadTopology(url, exportName),
-  startSupervisor: async (options) => (await import('./start-supervisor.ts')).startSupervisor(options),
+  startSupervisor: async (options) => {
+    const { startSupervisor } = await import('./start-supervisor.ts')
+    const supervisor = await startSupervisor(options)
+    // Now, as whoever is killed later writes nothing any more.
+    flushCompileCache()
+    return supervisor
+  },
   startHttpServer: async (options) => (await import('./http/http-server.ts')).startHttpServer(options),
   startSandbox: async (options) => (await import('./sandbox/sandbox.ts')).startSandbox(options),
   kafkaWires: async (configuration, log) => {

@@ -1,4 +1,5 @@
 /** The entry of a worker thread, and its composition root. */
+import { flushCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openBackend, openKafkaWire, openTrigger, workerSettings } from './adapters.ts'
 import { cut } from './batch/cutting.ts'
@@ -75,6 +76,8 @@ if (parentPort !== null) {
   port.on('message', (message: ToWorker) => deliver(message))
   try {
     const { worker, metrics, close } = await open(workerData as WorkerThreadData, post)
+    // The next start finds its code compiled, even if this process is killed.
+    flushCompileCache()
     deliver = (message) => worker.deliver(message)
     for (const message of mail.splice(0)) worker.deliver(message)
     const ended = new AbortController()

@@ -258,7 +258,7 @@ export class TransactionalProducer {
   /** P5's bound: well before the broker gives the transaction up by itself. */
   #limits(firstPauseMs: number): RetryLimits {
     const { timeoutMs, progress } = this.#options
-    return { withinMs: 0.6 * timeoutMs, progress, firstPauseMs, pauseMsMax: 50 }
+    return { withinMs: 0.6 * timeoutMs, progress, firstPauseMs, pauseMsMax: 200 }
   }
 }
 

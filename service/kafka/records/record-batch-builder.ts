@@ -164,8 +164,10 @@ export class RecordBatchBuilder {
       return
     }
     this.writeVarint(length * 2)
-    if (typeof content === 'string') this.buffer.utf8Write(content, this.offset, length)
-    else this.buffer.set(content, this.offset)
+    // As many bytes as characters: it is ASCII, and copying it takes a third of the time that encoding it would.
+    if (typeof content !== 'string') this.buffer.set(content, this.offset)
+    else if (content.length === length) this.buffer.latin1Write(content, this.offset, length)
+    else this.buffer.utf8Write(content, this.offset, length)
     this.offset += length
   }
 
@@ -182,6 +184,7 @@ declare global {
   interface Buffer {
     // Node's own, without the checks of write(string, offset, length).
     utf8Write(text: string, offset: number, length: number): number
+    latin1Write(text: string, offset: number, length: number): number
   }
 }
 
