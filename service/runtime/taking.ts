@@ -1,6 +1,6 @@
 /** Taking a task (P8–P11): stable offsets, acquire the stores, ask for the end, restore up to it; then it may run. */
 import { decodeOffsetMetadata, encodeOffsetMetadata, type OffsetMetadata } from '../commit/offset-metadata.ts'
-import type { SourcePosition } from '../commit/progress-record.ts'
+import type { ProgressRecord, SourcePosition } from '../commit/progress-record.ts'
 import { FatalError, StoppedError, StoreUnavailableError } from '../errors.ts'
 import type { TopicMetadata } from '../kafka/cluster.ts'
 import { type CommittedOffset, commitOffsets, fetchStableOffsets, listOffsets, partitionKey } from '../kafka/offsets.ts'
@@ -139,7 +139,10 @@ async function agree(
   stores: readonly RestoredStore[],
 ): Promise<TakenTask | 'again'> {
   for (const store of stores) checkStore(id, store, sources, offsets)
-  const progress = stores.find(({ progress }) => progress !== null)?.progress ?? null
+  const progress = stores.map(({ progress }) => progress).reduce(newer, null)
+  // Each transaction writes to all of them, so that one that stands elsewhere was not there all the time, or has lost its end.
+  for (const store of stores)
+    if (store.progress !== null && store.progress.batch !== progress?.batch) throw earlierLife(id, store)
   const recorded = new Map(progress?.positions.map((position) => [partitionKey(position.topic, position.partition), position]))
   const positions: SourcePosition[] = []
   const partitionsAtStart = new Map<string, number>()
@@ -167,6 +170,9 @@ async function agree(
   return { id, positions, partitionsAtStart, batch, stores }
 }
 
+const newer = (one: ProgressRecord | null, other: ProgressRecord | null): ProgressRecord | null =>
+  (other?.batch ?? -1) > (one?.batch ?? -1) ? other : one
+
 /** True where somebody has committed since: this worker was replaced while it took the task, and does not know it yet. */
 async function haveMoved(
   { cluster, wire, group }: TakingContext,
@@ -187,9 +193,7 @@ function checkStore(id: TaskId, store: RestoredStore, sources: readonly Source[]
       throw changelogLost(store.changelog, `it ends at offset ${store.position}, but offset ${lastOffset} was committed`)
     }
   } else if (store.progress !== null && parsed.some(({ batch }) => batch > 0)) {
-    throw new FatalError(
-      `task ${id}: store ${store.spec.name} is new to this application, but its changelog ${store.changelog} holds state of an earlier life: delete that topic, or give the store another name`,
-    )
+    throw earlierLife(id, store)
   }
 }
 
@@ -271,6 +275,11 @@ const anotherTopic = (topic: string, was: string, is: string) =>
   new FatalError(`topic ${topic} was deleted and created again (its id was ${was} and is ${is}): ${waysOut}`, {
     fields: { topic },
   })
+
+const earlierLife = (id: TaskId, { spec, changelog }: RestoredStore) =>
+  new FatalError(
+    `task ${id}: store ${spec.name} is new to this application, but its changelog ${changelog} holds state of an earlier life: delete that topic, or give the store another name`,
+  )
 
 const partedCompany = (id: TaskId, key: string, offset: number, position: number) =>
   new FatalError(

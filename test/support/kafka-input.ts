@@ -1,0 +1,104 @@
+/** Input whose right answers are known in closed form: per key the integers 1…n, written in order with acks=all by stock kafkajs. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+
+export interface InputOptions {
+  readonly brokers: readonly string[]
+  readonly topic: string
+  readonly keys?: number
+}
+
+/** A record as it was sent. */
+export interface SentRecord {
+  readonly key: string
+  readonly value: string
+}
+
+const sendEveryMs = 20
+
+export class KafkaInput {
+  readonly #producer: Producer
+  readonly #topic: string
+  readonly #keys: readonly string[]
+  readonly #counts = new Map<string, number>()
+  readonly #partitions = new Map<string, number>()
+  readonly #sent: SentRecord[] = []
+  #turn = 0
+  #flowing: Promise<void> | null = null
+  #flows = false
+
+  constructor({ brokers, topic, keys = 20 }: InputOptions) {
+    const choose = Partitioners.DefaultPartitioner()
+    this.#topic = topic
+    this.#keys = Array.from({ length: keys }, (_, index) => `key-${index}`)
+    this.#producer = new Kafka({ brokers: [...brokers], clientId: 'test-input', logLevel: logLevel.NOTHING }).producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: () => (args) => {
+        const partition = choose(args)
+        this.#partitions.set(String(args.message.key), partition)
+        return partition
+      },
+    })
+  }
+
+  connect(): Promise<void> {
+    return this.#producer.connect()
+  }
+
+  /** Of each key its last integer. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts
+  }
+
+  /** How many records there are in all. */
+  get total(): number {
+    return this.#sent.length
+  }
+
+  /** The records of one partition, in order. */
+  sentTo(partition: number): readonly SentRecord[] {
+    return this.#sent.filter(({ key }) => this.#partitions.get(key) === partition)
+  }
+
+  /** Writes the next `count` integers, key after key. */
+  async send(count: number): Promise<void> {
+    const messages = Array.from({ length: count }, () => this.#next())
+    await this.#producer.send({ topic: this.#topic, acks: -1, messages })
+    this.#sent.push(...messages)
+  }
+
+  /** Writes about so many records a second from now on, until `pause`. */
+  flow(perSecond: number): void {
+    this.#flows = true
+    this.#flowing = this.#keepSending(perSecond)
+  }
+
+  async pause(): Promise<void> {
+    this.#flows = false
+    await this.#flowing
+  }
+
+  async close(): Promise<void> {
+    await this.pause()
+    await this.#producer.disconnect()
+  }
+
+  async #keepSending(perSecond: number): Promise<void> {
+    const start = performance.now()
+    let sent = 0
+    while (this.#flows) {
+      const due = Math.floor(((performance.now() - start) / 1000) * perSecond) - sent
+      if (due > 0) await this.send(due)
+      sent += due
+      await delay(sendEveryMs)
+    }
+  }
+
+  #next(): SentRecord {
+    const key = this.#keys[this.#turn++ % this.#keys.length] ?? ''
+    const number = (this.#counts.get(key) ?? 0) + 1
+    this.#counts.set(key, number)
+    return { key, value: String(number) }
+  }
+}

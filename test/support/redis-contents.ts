@@ -1,0 +1,43 @@
+/** What an application holds in Redis, read without any code of the service. */
+import { Redis } from 'ioredis'
+
+/** By key of Redis, with the hash tag as it stands: of each hash its fields and values, as latin1. */
+export type RedisHashes = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** @throws Error where a key of the application is no hash */
+export async function redisHashes(url: string, application: string): Promise<RedisHashes> {
+  return withRedis(url, async (redis) => {
+    const found = new Map<string, ReadonlyMap<string, string>>()
+    for (const key of await keysOf(redis, application)) {
+      const fields = Object.entries(await redis.hgetallBuffer(Buffer.from(key, 'latin1')))
+      found.set(key, new Map(fields.map(([field, value]) => [field, value.toString('latin1')])))
+    }
+    return found
+  })
+}
+
+/** Deletes everything that Redis holds. */
+export const flushRedis = (url: string): Promise<unknown> => withRedis(url, (redis) => redis.flushall())
+
+/** Deletes one key. */
+export const deleteFromRedis = (url: string, key: string): Promise<number> => withRedis(url, (redis) => redis.del(key))
+
+async function keysOf(redis: Redis, application: string): Promise<readonly string[]> {
+  const keys = new Set<string>()
+  let cursor = '0'
+  do {
+    const [next, found] = await redis.scanBuffer(cursor, 'MATCH', `{${application}:*`, 'COUNT', 1000)
+    for (const key of found) keys.add(key.toString('latin1'))
+    cursor = next.toString()
+  } while (cursor !== '0')
+  return [...keys].sort()
+}
+
+async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url)
+  try {
+    return await use(redis)
+  } finally {
+    redis.disconnect()
+  }
+}

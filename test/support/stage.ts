@@ -1,0 +1,145 @@
+/** The setting of most integration tests: fresh topics, closed-form input, and the workers of `topologies/copy-and-sums.ts`. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import { assertExactlyOnce } from './expectations.ts'
+import { KafkaAdmin } from './kafka-admin.ts'
+import { KafkaInput } from './kafka-input.ts'
+import { until } from './processes.ts'
+import { servers } from './servers.ts'
+import { type ShownWorker, WorkerProcess } from './worker-process.ts'
+
+export interface StageOptions {
+  readonly test: TestContext
+  /** Begins the application's name. */
+  readonly name: string
+  readonly redisUrl: string | null
+  /** One process each; null: a dynamic member. */
+  readonly instances: readonly (string | null)[]
+  readonly flags?: Readonly<Record<string, string | number>>
+  readonly partitions?: number
+}
+
+export class Stage {
+  readonly application: string
+  readonly brokers: readonly string[]
+  readonly redisUrl: string | null
+  readonly admin: KafkaAdmin
+  readonly input: KafkaInput
+  readonly workers: readonly WorkerProcess[]
+  readonly partitions: number
+
+  private constructor(options: StageOptions, brokers: readonly string[]) {
+    const { name, redisUrl, instances, flags = {}, partitions = 4 } = options
+    this.application = `${name}-${randomUUID().slice(0, 8)}`
+    this.brokers = brokers
+    this.redisUrl = redisUrl
+    this.partitions = partitions
+    this.admin = new KafkaAdmin(brokers)
+    this.input = new KafkaInput({ brokers, topic: `${this.application}-input` })
+    const all = {
+      'application-id': this.application,
+      'kafka-brokers': brokers.join(','),
+      'kafka-session-timeout-ms': 6_000,
+      'kafka-heartbeat-interval-ms': 1_000,
+      ...(redisUrl === null ? {} : { 'redis-url': redisUrl }),
+      ...flags,
+    }
+    this.workers = instances.map(
+      (instance) =>
+        new WorkerProcess({
+          topology: 'copy-and-sums.ts',
+          environment: { TEST_TOPICS: this.application },
+          flags: instance === null ? all : { ...all, 'instance-id': instance },
+        }),
+    )
+  }
+
+  /** With its topics made, and all ended after the test; the workers are not started yet. */
+  static async set(options: StageOptions): Promise<Stage> {
+    const { brokers } = await servers()
+    const stage = new Stage(options, brokers)
+    const { admin, input, application, partitions } = stage
+    options.test.after(async () => {
+      await Promise.all(stage.workers.map((worker) => worker.end()))
+      await Promise.all([input.close(), admin.close()])
+    })
+    await Promise.all([admin.connect(), input.connect()])
+    await admin.createTopics(Object.fromEntries(['input', 'copy', 'sums'].map((name) => [`${application}-${name}`, partitions])))
+    return stage
+  }
+
+  /** How many input records are committed. */
+  processed(): Promise<number> {
+    return this.admin.processed(this.application, `${this.application}-input`)
+  }
+
+  /** Waits until `count` more records than now are committed. */
+  async processes(count: number, timeoutMs = 60_000): Promise<void> {
+    const from = await this.processed()
+    await this.until(async () => (await this.processed()) >= from + count, `${count} more records are processed`, timeoutMs)
+  }
+
+  /** Ends the input and waits until all of it is processed. */
+  async drained(timeoutMs = 90_000): Promise<void> {
+    await this.input.pause()
+    const drained = () => this.admin.drained(this.application, `${this.application}-input`)
+    await this.until(drained, 'the input is processed to its end', timeoutMs)
+  }
+
+  /** Waits until every process is in the group and all tasks run. */
+  async settled(timeoutMs = 60_000): Promise<void> {
+    await this.until(
+      async () => {
+        const shown = (await this.members()).flat()
+        const running = shown.reduce((sum, worker) => sum + worker.running, 0)
+        return shown.length >= this.workers.length && running === this.partitions
+      },
+      'all workers are in the group, and all tasks run',
+      timeoutMs,
+    )
+  }
+
+  /** By process, its workers in the group: member, generation and tasks. */
+  members(): Promise<readonly (readonly ShownWorker[])[]> {
+    return Promise.all(this.workers.map((worker) => worker.shown()))
+  }
+
+  /** Drains, stops all workers, and checks everything that they left. */
+  async finish(): Promise<void> {
+    await this.drained()
+    await this.settled()
+    await this.stop()
+    await this.check()
+    assert.ok(await this.admin.drained(this.application, `${this.application}-input`), 'the input is processed to its end')
+  }
+
+  /** Stops all workers as SIGTERM does, and expects that they end well. */
+  async stop(): Promise<void> {
+    const endings = await Promise.all(this.workers.map((worker) => worker.stop()))
+    for (const [index, ending] of endings.entries())
+      assert.deepEqual(ending, { code: 0, signal: null }, `worker ${index} ended:\n${this.workers[index]?.tail()}`)
+  }
+
+  /** Checks what is committed, once the workers have stopped. */
+  async check(): Promise<void> {
+    await assertExactlyOnce({ ...this.#facts(), topics: this.application })
+  }
+
+  #facts() {
+    const { brokers, application, partitions, input, redisUrl } = this
+    return { brokers, application, partitions, input, redisUrl }
+  }
+
+  /** Waits for a condition, while all workers live. A failure says what they logged last. */
+  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+    const ended = () => this.workers.some(({ ending }) => ending !== null)
+    try {
+      await until(async () => ended() || (await condition()), what, timeoutMs)
+      if (ended()) throw new Error(`a worker has ended by itself, waiting for: ${what}`)
+    } catch (error) {
+      const logs = this.workers.map((worker, index) => `worker ${index} (${JSON.stringify(worker.ending)}):\n${worker.tail()}`)
+      throw new Error(`${String(error)}\n${logs.join('\n')}`, { cause: error })
+    }
+  }
+}

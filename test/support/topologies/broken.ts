@@ -1,0 +1,2 @@
+/** Exports what is no topology. */
+export default { name: 'broken' }

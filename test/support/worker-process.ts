@@ -1,0 +1,149 @@
+/** `caudal run` in a process of its own, as a test starts, watches, kills and stops it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export interface WorkerOptions {
+  /** A file in `topologies/` beside this one. */
+  readonly topology: string
+  /** What the topology's file reads from its environment, such as the prefix of its topics. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Flags, by name without the dashes. */
+  readonly flags: Readonly<Record<string, string | number>>
+}
+
+/** How a process ended. */
+export interface Ending {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** What one worker shows on the status page. */
+export interface ShownWorker {
+  readonly generation: number
+  readonly member: string
+  readonly tasks: number
+  /** Of the tasks, those that are not being restored. */
+  readonly running: number
+}
+
+const main = join(import.meta.dirname, '../../service/main.ts')
+const keptCharacters = 200_000
+
+// A test that breaks off leaves no worker behind.
+const alive = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL')
+})
+
+export class WorkerProcess {
+  readonly #options: WorkerOptions
+  #child: ChildProcess | null = null
+  #ended: Promise<Ending> = Promise.resolve({ code: null, signal: null })
+  #ending: Ending | null = null
+  /** What it wrote, of a restarted one since its last start. */
+  output = ''
+  /** What it logged and complained, its predecessors' words included. */
+  errors = ''
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+  }
+
+  /** Starts it, or starts it again after it has ended. */
+  start(): this {
+    const { topology, environment, flags } = this.#options
+    const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, `${value}`])
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CAUDAL_') && name !== 'NODE_TEST_CONTEXT')
+    const child = spawn(
+      process.execPath,
+      [main, 'run', join(import.meta.dirname, 'topologies', topology), '--http-port', '0', ...given],
+      { env: { ...Object.fromEntries(own), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
+    )
+    alive.add(child)
+    this.#child = child
+    this.#ending = null
+    this.output = ''
+    child.stdout.on('data', (bytes: Buffer) => (this.output = (this.output + bytes.toString()).slice(-keptCharacters)))
+    child.stderr.on('data', (bytes: Buffer) => (this.errors = (this.errors + bytes.toString()).slice(-keptCharacters)))
+    this.#ended = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        alive.delete(child)
+        this.#ending = { code, signal }
+        resolve(this.#ending)
+      })
+    })
+    return this
+  }
+
+  /** Resolves when it has ended and all that it said was read. */
+  ended(): Promise<Ending> {
+    return this.#ended
+  }
+
+  /** Null while it runs. */
+  get ending(): Ending | null {
+    return this.#ending
+  }
+
+  /** @throws Error with the end of its log where it has ended by itself */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#ending !== null) throw new Error(`it has ended by itself (${JSON.stringify(this.#ending)}):\n${this.tail()}`)
+    this.#child?.kill(signal)
+  }
+
+  /** SIGKILL, awaited. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL')
+    await this.#ended
+  }
+
+  /** SIGTERM, awaited. */
+  async stop(): Promise<Ending> {
+    this.signal('SIGTERM')
+    return this.#ended
+  }
+
+  /** For the end of a test: nothing is left, however it is. */
+  async end(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    await this.#ended
+  }
+
+  /** The workers in the group, as the status page shows them; none while there is no answer. */
+  async shown(): Promise<readonly ShownWorker[]> {
+    const page = await this.#page('/')
+    const lines = page.matchAll(/^worker \d+: generation (\d+), member (\S+), \w+, (\d+) tasks(.*)$/gm)
+    return [...lines].map(([, generation, member = '', tasks, list = '']) => ({
+      generation: Number(generation),
+      member,
+      tasks: Number(tasks),
+      running: Number(tasks) - list.split(' (').length + 1,
+    }))
+  }
+
+  /** Its metrics, as Prometheus gets them. */
+  metrics(): Promise<string> {
+    return this.#page('/metrics')
+  }
+
+  async #page(path: string): Promise<string> {
+    const url = /status: (\S+)\/$/m.exec(this.output)?.[1]
+    if (url === undefined) return ''
+    try {
+      return await (await fetch(url + path, { signal: AbortSignal.timeout(2_000) })).text()
+    } catch (ignored) {
+      // It has just ended, or is held up.
+      return ''
+    }
+  }
+
+  /** How many tasks its workers run. */
+  async tasksRunning(): Promise<number> {
+    return (await this.shown()).reduce((sum, { running }) => sum + running, 0)
+  }
+
+  /** The end of what it logged, for messages. */
+  tail(lines = 40): string {
+    return this.errors.trimEnd().split('\n').slice(-lines).join('\n')
+  }
+}

@@ -1,0 +1,70 @@
+/** P9: whose open transaction is ended, and whose is not. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { groupOffsetsPartition } from '../../../service/kafka/hanging-transactions.ts'
+import { silentLog } from '../../../service/log.ts'
+import { freeFromDeadWriters, patienceMs } from '../../../service/runtime/dead-writers.ts'
+import { numbers } from '../../support/numbers.ts'
+import { application, onBed, type ProcessBed } from '../../support/process-bed.ts'
+
+const own = 'app.me.0'
+const changelog = 'app-total-changelog'
+
+const free = async (bed: ProcessBed, where: 'offsets' | 'changelog', stuckForMs = patienceMs) => {
+  bed.clock.advanceMonotonic(1000)
+  const place = where === 'offsets' ? await groupOffsetsPartition(bed.cluster, application) : { topic: changelog, partition: 0 }
+  const freeing = freeFromDeadWriters(
+    {
+      plan: { application },
+      transactionalId: own,
+      cluster: bed.cluster,
+      wire: bed.outside,
+      clock: bed.clock,
+      log: silentLog,
+      progress: () => {},
+      liveIds: () => ['app.live.0', own],
+    },
+    { ...place, since: bed.clock.monotonic() - stuckForMs, ownChangelog: where === 'changelog' },
+  )
+  return bed.during(freeing)
+}
+const open = (bed: ProcessBed, id: string) =>
+  bed.openTransaction(id, { writes: { topic: changelog, key: 'k', value: 'v' }, commits: { topic: 'in', offset: 1 } })
+const left = (bed: ProcessBed) => bed.kafka.openTransactions().map(({ transactionalId }) => transactionalId)
+
+describe('the open transaction', () => {
+  const cases = {
+    'of a dead writer of this application': { id: 'app.dead.0', offsets: 'fenced', changelog: 'fenced' },
+    'of a live one': { id: 'app.live.0', offsets: 'left', changelog: 'fenced' },
+    'of somebody of another application': { id: 'stranger', offsets: 'left', changelog: 'fenced' },
+    'of an application whose name begins alike': { id: 'app-two.x.0', offsets: 'left', changelog: 'fenced' },
+    'of this very worker': { id: own, offsets: 'left', changelog: 'left' },
+  } as const
+  for (const [whose, { id, ...outcomes }] of Object.entries(cases)) {
+    for (const where of ['offsets', 'changelog'] as const) {
+      test(`${whose}, on ${where}: ${outcomes[where]}`, () =>
+        onBed({ topology: numbers }, async (bed) => {
+          await open(bed, id)
+          assert.equal(await free(bed, where), outcomes[where] === 'fenced')
+          assert.deepEqual(left(bed), outcomes[where] === 'fenced' ? [] : [id])
+        }))
+    }
+  }
+
+  for (const committed of [true, false]) {
+    test(`that is prepared (${committed ? 'commit' : 'abort'}) is waited for`, () =>
+      onBed({ topology: numbers, markerDelayMs: 'manual' }, async (bed) => {
+        const { end } = await open(bed, 'app.dead.0')
+        await end(committed)
+        for (const where of ['offsets', 'changelog'] as const) assert.equal(await free(bed, where), false)
+        assert.deepEqual(left(bed), ['app.dead.0'])
+      }))
+  }
+
+  test('is not looked into before markers have had their time', () =>
+    onBed({ topology: numbers }, async (bed) => {
+      await open(bed, 'app.dead.0')
+      assert.equal(await free(bed, 'offsets', patienceMs - 1), false)
+      assert.deepEqual(left(bed), ['app.dead.0'])
+    }))
+})
