@@ -1,0 +1,288 @@
+/** Rules taken out, one defect each: the simulation has to notice every one of them. Planted at ports, or in a method of a class. */
+import { errorCode } from '../../service/kafka/wire/error-codes.ts'
+import { decodeRecords } from '../../service/kafka/records/decode-records.ts'
+import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
+import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
+import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire.ts'
+import { MembershipView } from '../../service/runtime/membership-view.ts'
+import { TaskSet } from '../../service/runtime/task-set.ts'
+import type { CachedEntry } from '../../service/state/entry-cache.ts'
+import type { ScriptedStore } from '../../service/state/scripted-store.ts'
+import { StateView } from '../../service/state/state-view.ts'
+import { scriptCode, type StoreScripts } from '../../service/state/store-scripts.ts'
+import type { Plant } from './plant.ts'
+import type { Fault, Scenario } from './scenario.ts'
+import type { SimulatedCluster } from './simulated-cluster.ts'
+
+/** A request as a planted wire sees it; `send` passes one on. */
+interface Passing {
+  readonly node: NodeId
+  readonly api: Api
+  readonly body: unknown
+  readonly purpose: string
+  readonly send: <A extends Api>(api: A, body: RequestOf<A>, node?: NodeId) => Promise<AnswerOf<A>>
+}
+
+/** Undefined: the request goes on as it is. */
+type Intercept = (request: Passing) => Promise<unknown> | undefined
+
+function intercepted(inner: Wire, intercept: Intercept): Wire {
+  return {
+    request<A extends Api>(
+      node: NodeId,
+      purpose: string,
+      api: A,
+      body: RequestOf<A>,
+      options?: RequestOptions,
+    ): Promise<AnswerOf<A>> {
+      const send: Passing['send'] = (other, changed, to = node) => inner.request(to, purpose, other, changed, options)
+      const answer = intercept({ node, purpose, api, body, send })
+      return answer === undefined ? inner.request(node, purpose, api, body, options) : (answer as Promise<AnswerOf<A>>)
+    },
+    close: () => inner.close(),
+  }
+}
+
+/** Changes the body of every request of one kind. */
+const changing =
+  <A extends Api>(api: A, change: (body: RequestOf<A>) => RequestOf<A>) =>
+  (inner: Wire): Wire =>
+    intercepted(inner, (request) => (request.api === api ? request.send(api, change(request.body as RequestOf<A>)) : undefined))
+
+/** Puts another property in the place of one, for the time of a run. */
+const replaced = (target: object, name: string, by: PropertyDescriptor) => (): (() => void) => {
+  const original = Object.getOwnPropertyDescriptor(target, name)
+  if (original === undefined) throw new RangeError(`there is no ${name}`)
+  Object.defineProperty(target, name, { configurable: true, ...by })
+  return () => void Object.defineProperty(target, name, original)
+}
+
+const patched = <T extends object, M extends keyof T & string>(target: T, method: M, replacement: T[M]) =>
+  replaced(target, method, { writable: true, value: replacement })
+
+/** Puts another method in the place of one that it still may call. */
+const wrapped = <T extends object, M extends keyof T & string>(target: T, method: M, wrap: (original: T[M]) => T[M]) =>
+  patched(target, method, wrap(target[method]))
+
+/** The scenario of the seed with these faults besides its own, and whatever else is given. */
+const withFaults =
+  (faults: readonly Fault[], more: Partial<Scenario> = {}) =>
+  (scenario: Scenario): Scenario => ({ ...scenario, ...more, faults: new Set([...scenario.faults, ...faults]) })
+
+/** Outputs go out when the transaction has been committed, and not in it. */
+function committingFirst(inner: Wire, { kafka }: SimulatedCluster): Wire {
+  let held: RequestOf<'Produce'>[] = []
+  let node: NodeId = -1
+  const answerOf = ({ topicData }: RequestOf<'Produce'>): AnswerOf<'Produce'> => ({
+    throttleTimeMs: 0,
+    nodeEndpoints: [],
+    responses: topicData.map(({ name, partitionData }) => ({
+      name,
+      partitionResponses: partitionData.map(({ index }) => ({
+        index,
+        errorCode: errorCode.NONE,
+        baseOffset: kafka.endOffset(name, index),
+        logAppendTimeMs: -1,
+        logStartOffset: 0,
+        recordErrors: [],
+        errorMessage: null,
+        currentLeader: { leaderId: -1, leaderEpoch: -1 },
+      })),
+    })),
+  })
+  return intercepted(inner, (request) => {
+    if (request.api === 'InitProducerId') held = []
+    if (request.api === 'Produce') {
+      const body = request.body as RequestOf<'Produce'>
+      held.push({ ...body, transactionalId: null, topicData: withoutTransaction(body.topicData) })
+      node = request.node
+      return Promise.resolve(answerOf(body))
+    }
+    if (request.api !== 'EndTxn') return undefined
+    return request.send('EndTxn', request.body as RequestOf<'EndTxn'>).then(async (answer) => {
+      for (const body of held.splice(0)) await request.send('Produce', body, node)
+      return answer
+    })
+  })
+}
+
+/** The same records as nobody's in particular. */
+function withoutTransaction(topicData: RequestOf<'Produce'>['topicData']): RequestOf<'Produce'>['topicData'] {
+  const rewrite = (records: Buffer): Buffer => {
+    const { columns } = decodeRecords(records, 0, records.length, 0, null)
+    const builder = new RecordBatchBuilder()
+    for (let i = 0; i < columns.count; i++)
+      builder.append(columns.key(i), columns.value(i), columns.timestamps[i] ?? 0, columns.headers(i))
+    return builder.finish({ producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false, compression: 'none' })
+  }
+  return topicData.map(({ name, partitionData }) => ({
+    name,
+    partitionData: partitionData.map(({ index, records }) => ({ index, records: records === null ? null : rewrite(records) })),
+  }))
+}
+
+/** Whatever the membership is when the commit goes out, the batch commits under it. */
+function liveGeneration(inner: Wire): Wire {
+  let live = { generationId: -1, memberId: '' }
+  return intercepted(inner, (request) => {
+    if (request.api === 'JoinGroup') {
+      return request.send('JoinGroup', request.body as RequestOf<'JoinGroup'>).then((answer) => {
+        if (answer.errorCode === errorCode.NONE) live = { generationId: answer.generationId, memberId: answer.memberId }
+        return answer
+      })
+    }
+    if (request.api !== 'TxnOffsetCommit') return undefined
+    return request.send('TxnOffsetCommit', { ...(request.body as RequestOf<'TxnOffsetCommit'>), ...live })
+  })
+}
+
+/** Says yes to the positions, and keeps them. */
+const withoutPositions = (inner: Wire): Wire =>
+  intercepted(inner, ({ api, body }) => {
+    if (api !== 'TxnOffsetCommit') return undefined
+    const topics = (body as RequestOf<'TxnOffsetCommit'>).topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode: errorCode.NONE })),
+    }))
+    return Promise.resolve({ throttleTimeMs: 0, topics })
+  })
+
+/** Readers are told of one aborted transaction only. */
+const oneAborted = (inner: Wire): Wire =>
+  intercepted(inner, (request) => {
+    if (request.api !== 'Fetch') return undefined
+    return request.send('Fetch', request.body as RequestOf<'Fetch'>).then((answer) => ({
+      ...answer,
+      responses: answer.responses.map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.map((partition) => ({
+          ...partition,
+          abortedTransactions: partition.abortedTransactions?.slice(0, 1) ?? null,
+        })),
+      })),
+    }))
+  })
+
+/** The producer goes on with the epoch that it has. */
+const keepingEpoch = (inner: Wire): Wire =>
+  intercepted(inner, ({ api, body }) => {
+    const { producerId = -1, producerEpoch = -1 } = body as RequestOf<'InitProducerId'>
+    if (api !== 'InitProducerId' || producerId < 0) return undefined
+    return Promise.resolve({ throttleTimeMs: 0, errorCode: errorCode.NONE, producerId, producerEpoch })
+  })
+
+/** What a transaction has read of repartition topics is deleted before it is known whether it was committed. */
+const deletingEarly = (inner: Wire): Wire =>
+  intercepted(inner, (request) => {
+    if (request.api !== 'TxnOffsetCommit') return undefined
+    const body = request.body as RequestOf<'TxnOffsetCommit'>
+    const topics = body.topics
+      .filter(({ name }) => name.endsWith('-repartition'))
+      .map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map(({ partitionIndex, committedOffset: offset }) => ({ partitionIndex, offset })),
+      }))
+    return request.send('TxnOffsetCommit', body).then(async (answer) => {
+      for (const node of topics.length > 0 ? [1, 2] : [])
+        await request.send('DeleteRecords', { topics, timeoutMs: 1000 }, node).catch(() => {})
+      return answer
+    })
+  })
+
+/** Whatever the marker is, the store's entries are taken for what they were. */
+function loadingBlindly(inner: ScriptedStore): StoreScripts {
+  return {
+    acquire: (id, request) => inner.acquire(id, request),
+    apply: (id, request) => inner.apply(id, request),
+    rebuild: (id, request) => inner.rebuild(id, request),
+    close: () => inner.close(),
+    async load(id, request) {
+      const answer = await inner.load(id, request)
+      if (answer.code !== scriptCode.LOST) return answer
+      const entries = inner.entries(id)
+      return { code: scriptCode.OK, value: request.keys.map((key) => entries.get(key.toString('latin1')) ?? null) }
+    },
+  }
+}
+
+/** Changed entries may be evicted before the store has them. */
+const unpinned = (takeChanges: StateView['takeChanges']) =>
+  function (this: StateView): ReturnType<StateView['takeChanges']> {
+    const changed = [...this.changed()]
+    const writes = takeChanges.call(this)
+    for (const entry of changed) (entry as CachedEntry).pins = 0
+    return writes
+  }
+
+const twoProcesses = { processes: ['static', 'static'] } as const
+
+/** By the rule that was taken out. */
+export const plantedBugs: Readonly<Record<string, Plant>> = {
+  'commit before produce': { wire: committingFirst, scenario: withFaults(['crash', 'kill']) },
+  'generation taken live at commit': {
+    wire: liveGeneration,
+    patch: patched(MembershipView.prototype, 'check', () => {}),
+    scenario: withFaults(['pause', 'cut-off', 'slow-connection'], { ...twoProcesses, eventRate: 0.04 }),
+  },
+  'commit without generation and member': {
+    wire: changing('TxnOffsetCommit', (body) => ({ ...body, generationId: -1, memberId: '', groupInstanceId: null })),
+    patch: patched(MembershipView.prototype, 'check', () => {}),
+    scenario: withFaults(['pause', 'cut-off', 'slow-connection'], { ...twoProcesses, eventRate: 0.04 }),
+  },
+  'EndTxn without TxnOffsetCommit': { wire: withoutPositions },
+  'resume without retaking': {
+    patch: patched(TaskSet.prototype, 'dropAll', () => {}),
+    scenario: withFaults(['lost-answer', 'lost-request'], { callFaultRate: 0.06 }),
+  },
+  'a revoked task goes on': {
+    patch: patched(TaskSet.prototype, 'giveUp', () => {}),
+    scenario: withFaults(['kill', 'stop-gracefully']),
+  },
+  'cache dropped without its pins': {
+    patch: wrapped(StateView.prototype, 'takeChanges', unpinned),
+    scenario: withFaults([], { cacheBytesMax: 1, applyQueueBytesMax: 1 << 20 }),
+  },
+  'marker not checked on load': {
+    scripts: loadingBlindly,
+    scenario: withFaults(['lose-store', 'set-store-back', 'lose-store-entry'], {
+      cacheBytesMax: 1,
+      store: 'scripted',
+      eventRate: 0.04,
+    }),
+  },
+  'require_stable off': {
+    wire: changing('OffsetFetch', (body) => ({ ...body, requireStable: false })),
+    scenario: withFaults(['crash', 'kill'], { markerDelayMs: 400 }),
+  },
+  'restore to the last stable offset only': {
+    wire: changing('ListOffsets', (body) => ({ ...body, isolationLevel: 1 })),
+    // Whoever comes back under the same transactional id waits for the markers: others must take over at once.
+    scenario: withFaults(['stop-gracefully'], {
+      processes: ['dynamic', 'dynamic'],
+      markerDelayMs: 1500,
+      batchRecordsMax: 1000,
+      eventRate: 0.04,
+    }),
+  },
+  'aborted transactions read': { wire: changing('Fetch', (body) => ({ ...body, isolationLevel: 0 })) },
+  'aborted filter by head of list': {
+    wire: oneAborted,
+    scenario: withFaults(['lost-answer', 'lost-request', 'crash'], { callFaultRate: 0.06, topology: 'repartition-and-count' }),
+  },
+  'epoch not renewed after an error': { wire: keepingEpoch, scenario: withFaults(['lost-answer', 'lost-request']) },
+  'InitProducerId(-1) after a lost answer': {
+    wire: changing('InitProducerId', (body) => ({ ...body, producerId: -1, producerEpoch: -1 })),
+    scenario: withFaults(['lost-answer', 'twin'], { ...twoProcesses, callFaultRate: 0.06 }),
+  },
+  'fencing by remembered name': {
+    patch: replaced(MembershipView.prototype, 'liveIds', { get: () => [] }),
+    scenario: withFaults(['kill', 'slow-connection', 'stop-gracefully'], {
+      processes: ['static', 'dynamic', 'static'],
+      eventRate: 0.04,
+    }),
+  },
+  'DeleteRecords before EndTxn': {
+    wire: deletingEarly,
+    scenario: withFaults(['crash', 'lost-request'], { topology: 'repartition-and-count' }),
+  },
+}

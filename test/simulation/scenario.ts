@@ -1,0 +1,84 @@
+/** What a seed decides before anything runs: the topology, the processes, the settings, and which faults there are. */
+import type { MarkerDelay } from '../../service/memory/transaction-markers.ts'
+import { SeededRandom } from './seeded-random.ts'
+import type { TopologyName } from './simulated-topologies.ts'
+
+/** Faults of one call of a port, when it is about to take effect or to be answered. */
+export const callFaults = ['crash', 'lost-request', 'lost-answer', 'late-effect', 'slow-connection'] as const
+export type CallFault = (typeof callFaults)[number]
+
+/** What else happens to the processes, to Kafka and to the store. */
+export const eventFaults = [
+  'kill',
+  'stop-gracefully',
+  'pause',
+  'cut-off',
+  'twin',
+  'lose-store',
+  'lose-store-key',
+  'lose-store-entry',
+  'set-store-back',
+  'store-away',
+  'move-leader',
+  'compact',
+  'lose-offsets',
+  'forget-transactional-id',
+] as const
+export type EventFault = (typeof eventFaults)[number]
+export type Fault = CallFault | EventFault
+
+export interface Scenario {
+  readonly seed: number
+  readonly topology: TopologyName
+  readonly store: 'memory' | 'scripted'
+  readonly partitions: number
+  readonly brokers: number
+  /** One a process: whether its membership is static. */
+  readonly processes: readonly ('static' | 'dynamic')[]
+  readonly trigger: 'interval' | 'continuous'
+  readonly markerDelayMs: MarkerDelay
+  readonly firstProducerEpoch: number
+  readonly batchRecordsMax: number
+  readonly cacheBytesMax: number
+  readonly applyQueueBytesMax: number
+  readonly keys: readonly string[]
+  readonly recordsPerKey: number
+  readonly faults: ReadonlySet<Fault>
+  /** How likely a fault is at an important call. */
+  readonly callFaultRate: number
+  /** How likely an event is at a step. */
+  readonly eventRate: number
+}
+
+/** Some of the faults each time: those that happen all the time would keep others from showing. */
+export function scenarioOf(seed: number): Scenario {
+  const random = new SeededRandom(seed)
+  const topology = random.pick<TopologyName>([
+    ...Array.from({ length: 4 }, () => 'copy-and-sum' as const),
+    ...Array.from({ length: 3 }, () => 'repartition-and-count' as const),
+    ...Array.from({ length: 3 }, () => 'union-and-chain' as const),
+    'large-rows',
+  ])
+  const processes = Array.from({ length: random.between(1, 3) }, () => (random.chance(0.75) ? 'static' : 'dynamic'))
+  const faults = [...callFaults, ...eventFaults].filter(() => random.chance(0.45))
+  const keys = ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'].slice(0, random.between(2, 6))
+  return {
+    seed,
+    topology,
+    store: random.chance(0.6) ? 'scripted' : 'memory',
+    partitions: random.between(1, 3),
+    brokers: random.between(1, 2),
+    processes,
+    trigger: random.chance(0.7) ? 'interval' : 'continuous',
+    markerDelayMs: random.pick([0, 0, 0, 5, 40, 400]),
+    firstProducerEpoch: random.chance(0.15) ? random.between(32_755, 32_766) : 0,
+    batchRecordsMax: random.pick([1, 3, 10, 1000]),
+    cacheBytesMax: random.pick([1, 500, 1 << 20]),
+    applyQueueBytesMax: random.pick([100, 1 << 20]),
+    keys,
+    recordsPerKey: random.between(4, 16),
+    faults: new Set<Fault>(faults),
+    callFaultRate: random.pick([0.005, 0.02, 0.06]),
+    eventRate: random.pick([0.01, 0.02, 0.04]),
+  }
+}

@@ -1,0 +1,178 @@
+/** What is outside of the processes: Kafka in memory, the store that outlives them, and what was written to the input. */
+import { definitionOf } from '../../service/dsl/topology.ts'
+import { parseChangelogRecord } from '../../service/commit/changelog-record.ts'
+import { Cluster } from '../../service/kafka/cluster.ts'
+import { partitionForKey } from '../../service/kafka/records/murmur2.ts'
+import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
+import type { Wire } from '../../service/kafka/wire/wire.ts'
+import { silentLog } from '../../service/log.ts'
+import type { ManualClock } from '../../service/memory/manual-clock.ts'
+import { MemoryKafka } from '../../service/memory/memory-kafka.ts'
+import { type Prepared, prepare } from '../../service/runtime/start-up.ts'
+import { ScriptedStore } from '../../service/state/scripted-store.ts'
+import type { StoreId } from '../../service/state/store-backend.ts'
+import { graphOf } from '../../service/topology/graph.ts'
+import type { Scenario } from './scenario.ts'
+import { type OutputRecord, type SimulatedTopology, simulatedTopologies } from './simulated-topologies.ts'
+
+export const application = 'sim'
+const offsetsTopic = '__consumer_offsets'
+const transactionsTopic = '__transaction_state'
+
+export interface StorePartition extends StoreId {
+  readonly changelog: string
+}
+
+export class SimulatedCluster {
+  readonly kafka: MemoryKafka
+  readonly store = new ScriptedStore()
+  readonly simulated: SimulatedTopology
+  readonly prepared: Prepared
+  /** Of each key, the number of its last record. */
+  readonly last = new Map<string, number>()
+  readonly #transactionalIds = new Set<string>()
+  readonly #scenario: Scenario
+  readonly #clock: ManualClock
+  readonly #wire: Wire
+
+  private constructor(scenario: Scenario, clock: ManualClock, kafka: MemoryKafka, prepared: Prepared) {
+    this.#scenario = scenario
+    this.#clock = clock
+    this.kafka = kafka
+    this.prepared = prepared
+    this.simulated = simulatedTopologies[scenario.topology]
+    this.#wire = kafka.wire('input')
+  }
+
+  static async open(scenario: Scenario, clock: ManualClock): Promise<SimulatedCluster> {
+    const { brokers, partitions, markerDelayMs, firstProducerEpoch } = scenario
+    const kafka = new MemoryKafka({ clock, brokers, markerDelayMs, firstProducerEpoch })
+    const { topology, inputs, outputs } = simulatedTopologies[scenario.topology]
+    for (const topic of [...inputs, ...outputs]) kafka.createTopic(topic, { partitions })
+    const wire = kafka.wire('start')
+    const parts = { graph: graphOf(definitionOf(topology)), application, wire, clock, log: silentLog }
+    const cluster = new Cluster(wire, clock)
+    const prepared = await prepare({ ...parts, cluster, startTimeoutMs: 0, replicationFactor: -1 })
+    return new SimulatedCluster(scenario, clock, kafka, prepared)
+  }
+
+  /** Appends the next record of a key. */
+  append(key: string): void {
+    const n = (this.last.get(key) ?? 0) + 1
+    this.last.set(key, n)
+    const { topic, value } = this.simulated.record(key, n)
+    const batch = new RecordBatchBuilder()
+    batch.append(key, JSON.stringify(value), this.#clock.now())
+    const nobody = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false } as const
+    const records = batch.finish({ ...nobody, compression: 'none' })
+    const partition = partitionForKey(Buffer.from(key), this.#scenario.partitions)
+    const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
+    // Only the leader takes it; the others refuse.
+    for (const node of this.kafka.nodes)
+      void this.#wire.request(node, 'input', 'Produce', { transactionalId: null, acks: -1, timeoutMs: 1000, topicData })
+  }
+
+  /** Of static processes: those of others are as good as forgotten when these end. */
+  get transactionalIds(): readonly string[] {
+    return [...this.#transactionalIds]
+  }
+
+  noteTransactionalId(id: string): void {
+    this.#transactionalIds.add(id)
+  }
+
+  /** The partitions on which the transaction of this id is open. */
+  async openPartitions(transactionalId: string): Promise<readonly { readonly topic: string; readonly partition: number }[]> {
+    const answers = this.kafka.nodes.map((node) =>
+      this.#wire.request(node, `describe ${transactionalId}`, 'DescribeTransactions', { transactionalIds: [transactionalId] }),
+    )
+    const states = (await Promise.all(answers)).flatMap(({ transactionStates }) => transactionStates)
+    return states
+      .filter(({ transactionState }) => transactionState === 'Ongoing')
+      .flatMap(({ topics }) => topics.flatMap(({ topic, partitions }) => partitions.map((partition) => ({ topic, partition }))))
+  }
+
+  get isComplete(): boolean {
+    const { keys, recordsPerKey } = this.#scenario
+    return keys.every((key) => (this.last.get(key) ?? 0) >= recordsPerKey)
+  }
+
+  /** Every partition of every topic but the broker's own. */
+  partitions(
+    topics: readonly string[] = this.kafka.topics().map(({ name }) => name),
+  ): readonly { topic: string; partition: number }[] {
+    const known = this.kafka.topics().filter(({ name }) => topics.includes(name))
+    return known.flatMap(({ name: topic, partitions }) =>
+      Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+    )
+  }
+
+  /** What a reader of committed records sees of a partition, as text. */
+  committed(topic: string, partition: number): readonly string[] {
+    const columns = this.kafka.records(topic, partition, 'committed')
+    return Array.from({ length: columns.count }, (_, i) => [columns.offsets[i], columns.key(i), columns.value(i)].join(' '))
+  }
+
+  /** Committed records of an output topic, by key. */
+  outputs(topic: string): ReadonlyMap<string, readonly OutputRecord[]> {
+    const found = new Map<string, OutputRecord[]>()
+    for (const { partition } of this.partitions([topic])) {
+      const columns = this.kafka.records(topic, partition, 'committed')
+      for (let i = 0; i < columns.count; i++) {
+        const key = columns.key(i)?.toString() ?? ''
+        const records = found.get(key) ?? []
+        records.push({ key, value: JSON.parse(columns.value(i)?.toString() ?? 'null') })
+        found.set(key, records)
+      }
+    }
+    return found
+  }
+
+  /** Every store partition that there is. */
+  stores(): readonly StorePartition[] {
+    const { plan } = this.prepared
+    return plan.internalTopics.flatMap(({ name: changelog, partitions, store }) =>
+      store === undefined
+        ? []
+        : Array.from({ length: partitions }, (_, partition) => ({ application, store, partition, changelog })),
+    )
+  }
+
+  /** What the committed changelog says that a store holds, keys as Latin-1. */
+  fold({ changelog, partition }: StorePartition): ReadonlyMap<string, Buffer> {
+    const entries = new Map<string, Buffer>()
+    const columns = this.kafka.records(changelog, partition, 'committed')
+    for (let i = 0; i < columns.count; i++) {
+      const write = parseChangelogRecord(columns.key(i), columns.value(i))
+      if (write === 'progress') continue
+      if (write.value === null) entries.delete(write.key.toString('latin1'))
+      else entries.set(write.key.toString('latin1'), write.value)
+    }
+    return entries
+  }
+
+  /** Partitions that tasks read, where the group has not committed the end. */
+  behind(): readonly { readonly topic: string; readonly partition: number; readonly committed: number; readonly end: number }[] {
+    const { plan } = this.prepared
+    const offsets = new Map(
+      this.kafka.offsets(application).map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset]),
+    )
+    return plan.tasks
+      .flatMap((task) => plan.taskPartitions(task))
+      .map(({ topic, partition }) => ({
+        topic,
+        partition,
+        committed: offsets.get(`${topic}:${partition}`) ?? -1,
+        end: this.kafka.endOffset(topic, partition),
+      }))
+      .filter(({ committed, end }) => committed !== end)
+  }
+
+  /** Leaders that can move: those of all topics, and the coordinators. */
+  movable(): readonly { readonly topic: string; readonly partition: number }[] {
+    const internal = [offsetsTopic, transactionsTopic].flatMap((topic) =>
+      Array.from({ length: 5 }, (_, partition) => ({ topic, partition })),
+    )
+    return [...this.partitions(), ...internal]
+  }
+}

@@ -1,0 +1,191 @@
+/** The topologies that are simulated: each with its input in closed form, and what its output must be then. */
+import assert from 'node:assert/strict'
+import { json, stream, topology, type Topology } from '../../service/index.ts'
+
+export interface InputRecord {
+  readonly topic: string
+  readonly key: string
+  readonly value: unknown
+}
+
+/** A committed record, decoded. */
+export interface OutputRecord {
+  readonly key: string
+  readonly value: unknown
+}
+
+/** Committed records of an output topic, by key, in their order. */
+export type Outputs = (topic: string) => ReadonlyMap<string, readonly OutputRecord[]>
+
+export interface SimulatedTopology {
+  readonly name: string
+  readonly topology: Topology
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /** Whether every task has a store: only then the offsets may be lost without a trace (P10). */
+  readonly survivesLostOffsets: boolean
+  /** The n-th record of a key, from 1. */
+  readonly record: (key: string, n: number) => InputRecord
+  /** Checks everything that was committed against `last`, which has of each key the number of its last record. */
+  readonly check: (outputs: Outputs, last: ReadonlyMap<string, number>) => void
+}
+
+interface Numbered {
+  readonly n: number
+}
+
+const triangle = (n: number): number => (n * (n + 1)) / 2
+const valuesOf = <T>(records: readonly OutputRecord[] | undefined): readonly T[] => (records ?? []).map(({ value }) => value as T)
+const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1)
+
+/** Every record of the input once, in order, none missing. */
+function isCopy(copied: readonly Numbered[], last: number, key: string): void {
+  const found = copied.map(({ n }) => n)
+  assert.deepEqual(found, upTo(last), `the copy of key ${key} has not every record once and in order`)
+}
+
+/** A strictly rising subsequence of what the aggregate went through, which ends with the right one. */
+function isRising(found: readonly number[], steps: readonly number[], what: string): void {
+  let at = 0
+  for (const value of found) {
+    const index = steps.indexOf(value, at)
+    assert.ok(index >= 0, `${what}: ${value} is out of place in ${JSON.stringify(found)}`)
+    at = index + 1
+  }
+  assert.equal(found.at(-1), steps.at(-1), `${what} ends with the wrong value: ${JSON.stringify(found)}`)
+}
+
+function copyAndSum(): SimulatedTopology {
+  const input = stream('in', { value: json<Numbered>() })
+  const sums = input.byKey().sum('total', ({ n }) => n)
+  return {
+    name: 'copy-and-sum',
+    topology: topology('sim', [sums.to('sums', { value: json() }), input.to('copy', { value: json() })]),
+    inputs: ['in'],
+    outputs: ['copy', 'sums'],
+    survivesLostOffsets: true,
+    record: (key, n) => ({ topic: 'in', key, value: { n } }),
+    check(outputs, last) {
+      for (const [key, n] of last) {
+        isCopy(valuesOf<Numbered>(outputs('copy').get(key)), n, key)
+        isRising(valuesOf<number>(outputs('sums').get(key)), upTo(n).map(triangle), `sum of key ${key}`)
+      }
+    },
+  }
+}
+
+/** Keys that begin with the same letter are of one group. */
+const groupOf = (key: string): string => key.slice(0, 1)
+
+function repartitionAndCount(): SimulatedTopology {
+  const input = stream('in', { value: json<Numbered & { readonly key: string }>() })
+  const groups = input.keyBy(({ key }) => groupOf(key), { name: 'group' })
+  return {
+    name: 'repartition-and-count',
+    topology: topology('sim', [
+      groups.count('count').to('counts', { value: json() }),
+      groups.records().to('copy', { value: json(), keyOf: ({ key }) => key }),
+    ]),
+    inputs: ['in'],
+    outputs: ['copy', 'counts'],
+    survivesLostOffsets: false,
+    record: (key, n) => ({ topic: 'in', key, value: { n, key } }),
+    check(outputs, last) {
+      const counts = new Map<string, number>()
+      for (const [key, n] of last) {
+        isCopy(valuesOf<Numbered>(outputs('copy').get(key)), n, key)
+        counts.set(groupOf(key), (counts.get(groupOf(key)) ?? 0) + n)
+      }
+      for (const [group, count] of counts)
+        isRising(valuesOf<number>(outputs('counts').get(group)), upTo(count), `count of group ${group}`)
+    },
+  }
+}
+
+interface Row {
+  readonly count: number
+  readonly left: number
+  readonly right: number
+}
+
+/** Odd records come from the left topic, even ones from the right. */
+function unionAndChain(): SimulatedTopology {
+  const left = stream('left', { value: json<Numbered>() }).map(({ n }) => ({ n, side: 'left' }))
+  const right = stream('right', { value: json<Numbered>() }).map(({ n }) => ({ n, side: 'right' }))
+  const rows = left
+    .union(right)
+    .byKey()
+    .aggregate('rows', {
+      initial: (): Row => ({ count: 0, left: 0, right: 0 }),
+      add: (row, { n, side }) => ({
+        count: row.count + 1,
+        left: row.left + (side === 'left' ? n : 0),
+        right: row.right + (side === 'right' ? n : 0),
+      }),
+    })
+  const updates = rows.emit('update')
+  return {
+    name: 'union-and-chain',
+    topology: topology('sim', [
+      updates.to('rows', { value: json() }),
+      updates.byKey().count('updates').to('updates', { value: json() }),
+    ]),
+    inputs: ['left', 'right'],
+    outputs: ['rows', 'updates'],
+    survivesLostOffsets: true,
+    record: (key, n) => ({ topic: n % 2 === 1 ? 'left' : 'right', key, value: { n } }),
+    check(outputs, last) {
+      for (const [key, n] of last) {
+        const found = valuesOf<Row>(outputs('rows').get(key))
+        isRising(
+          found.map(({ count }) => count),
+          upTo(n),
+          `count of key ${key}`,
+        )
+        for (const row of found) isPrefixOfBoth(row, key)
+        const updates = valuesOf<number>(outputs('updates').get(key))
+        assert.deepEqual(updates, upTo(found.length), `each update of key ${key} is counted once`)
+      }
+    },
+  }
+}
+
+/** The sums of the first odd and the first even numbers, as many together as the row has counted. */
+function isPrefixOfBoth({ count, left, right }: Row, key: string): void {
+  for (let odd = 0; odd <= count; odd++) {
+    const even = count - odd
+    if (left === odd * odd && right === even * (even + 1)) return
+  }
+  assert.fail(`the row of key ${key} is the sum of no prefixes: ${JSON.stringify({ count, left, right })}`)
+}
+
+/** So large that a few of them fill a chunk of the store's applies. */
+const padding = 'x'.repeat(100_000)
+
+function largeRows(): SimulatedTopology {
+  const input = stream('in', { value: json<Numbered>() })
+  const rows = input.byKey().aggregate('wide', {
+    initial: () => ({ sum: 0, padding }),
+    add: (row, { n }) => ({ sum: row.sum + n, padding }),
+  })
+  return {
+    name: 'large-rows',
+    topology: topology('sim', [rows.map(({ sum }) => sum).to('sums', { value: json() })]),
+    inputs: ['in'],
+    outputs: ['sums'],
+    survivesLostOffsets: true,
+    record: (key, n) => ({ topic: 'in', key, value: { n } }),
+    check(outputs, last) {
+      for (const [key, n] of last)
+        isRising(valuesOf<number>(outputs('sums').get(key)), upTo(n).map(triangle), `sum of key ${key}`)
+    },
+  }
+}
+
+export const simulatedTopologies = {
+  'copy-and-sum': copyAndSum(),
+  'repartition-and-count': repartitionAndCount(),
+  'union-and-chain': unionAndChain(),
+  'large-rows': largeRows(),
+} as const satisfies Readonly<Record<string, SimulatedTopology>>
+export type TopologyName = keyof typeof simulatedTopologies

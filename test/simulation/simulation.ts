@@ -1,0 +1,380 @@
+/** One schedule: a seed decides which call, which answer, which clock and which fault comes next; then everything heals, and is checked. */
+import { setImmediate as turn } from 'node:timers/promises'
+import { MemoryStoreBackend } from '../../service/state/memory-store.ts'
+import { ScriptBackend } from '../../service/state/script-backend.ts'
+import type { Clock } from '../../service/clock.ts'
+import type { CaudalError } from '../../service/errors.ts'
+import type { Wire } from '../../service/kafka/wire/wire.ts'
+import type { Log } from '../../service/log.ts'
+import { transactionalId } from '../../service/topology/names.ts'
+import { ManualClock } from '../../service/memory/manual-clock.ts'
+import type { StoreBackend } from '../../service/state/store-backend.ts'
+import type { Call, ConnectionStep } from './connection.ts'
+import { faultEvents, type FaultStage } from './faults.ts'
+import { ConcurrentReader, nothingHangs, offsetsAreAtTheEnd, outputFollowsInput, storeIsFoldOfChangelog } from './invariants.ts'
+import type { Plant } from './plant.ts'
+import { monitored } from './protocol-monitor.ts'
+import { type CallFault, callFaults, eventFaults, type Scenario } from './scenario.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { application, SimulatedCluster } from './simulated-cluster.ts'
+import type { Wake } from './simulated-ports.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import { Trace } from './trace.ts'
+
+export interface SimulationResult {
+  readonly steps: number
+  /** Of the trace: two runs of one seed have the same. */
+  readonly hash: string
+  /** What went wrong; null where every invariant held. */
+  readonly failure: string | null
+  readonly trace: readonly string[]
+}
+
+/** I6: so many steps after the last fault everything is at rest. */
+const stepsToHealMax = 25_000
+const stepsMax = 8_000
+/** Long enough for what is behind the loop to be applied, with its longest back-off. */
+const restMs = 2500
+const startOfTime = 1_700_000_000_000
+
+/** Requests whose loss or lateness is the interesting case; faults are for these above all. */
+const important =
+  /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|OffsetFetch|OffsetCommit|ListOffsets|apply|acquire|rebuild|load)/
+/** What may still arrive when its sender is long gone: a join in the name of somebody who does not wait for it would fence whoever does. */
+const mayBeLate = /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|Heartbeat|apply|acquire|rebuild)/
+
+type Step =
+  | ({ readonly kind: 'call'; readonly process: SimulatedProcess } & ConnectionStep)
+  | { readonly kind: 'wake'; readonly process: SimulatedProcess; readonly wake: Wake }
+  | { readonly kind: 'late'; readonly call: Call }
+
+class SimulationFailure extends Error {}
+
+export async function simulate(scenario: Scenario, plant: Plant = {}): Promise<SimulationResult> {
+  const undo = plant.patch?.() ?? (() => {})
+  const clock = new ManualClock(startOfTime, scenario.seed)
+  const simulation = new Simulation(scenario, plant, clock, await SimulatedCluster.open(scenario, clock))
+  let failure: string | null = null
+  try {
+    await simulation.run()
+  } catch (error) {
+    failure =
+      error instanceof SimulationFailure ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+  } finally {
+    simulation.close()
+    undo()
+  }
+  const { lines } = simulation.trace
+  return { steps: simulation.steps, hash: simulation.trace.hash(), failure, trace: lines }
+}
+
+class Simulation implements FaultStage {
+  readonly scenario: Scenario
+  readonly cluster: SimulatedCluster
+  readonly random: SeededRandom
+  readonly trace: Trace
+  processes: readonly SimulatedProcess[] = []
+  storeAway = 0
+  steps = 0
+  readonly #plant: Plant
+  readonly #clock: ManualClock
+  readonly #lateWire: Wire
+  readonly #reader: ConcurrentReader
+  readonly #due: (() => void)[] = []
+  /** What a process has sent and should not have. */
+  readonly #breaches: string[] = []
+  /** Calls that are still on their way from somebody who is gone, or has given them up. */
+  readonly #late: Call[] = []
+  /** How often each place had a process. */
+  readonly #lives: number[]
+  #isHealing = false
+
+  constructor(scenario: Scenario, plant: Plant, clock: ManualClock, cluster: SimulatedCluster) {
+    this.scenario = scenario
+    this.cluster = cluster
+    this.random = new SeededRandom(scenario.seed ^ 0x51_0b_1e)
+    this.trace = new Trace(() => clock.monotonic())
+    this.#plant = plant
+    this.#clock = clock
+    this.#lateWire = cluster.kafka.wire('late')
+    this.#reader = new ConcurrentReader(cluster)
+    this.#lives = scenario.processes.map(() => 0)
+  }
+
+  async run(): Promise<void> {
+    for (const place of this.scenario.processes.keys()) this.start(place)
+    while (!(this.cluster.isComplete && this.#everythingHappened()) && this.steps < stepsMax) {
+      await turn()
+      if (this.random.chance(this.scenario.eventRate)) this.#event()
+      this.#step()
+    }
+    this.#heal()
+    await this.#untilAtRest()
+    this.#reader.read()
+    outputFollowsInput(this.cluster)
+    nothingHangs(this.cluster)
+    offsetsAreAtTheEnd(this.cluster)
+    if (this.scenario.store === 'scripted') storeIsFoldOfChangelog(this.cluster)
+  }
+
+  close(): void {
+    for (const process of this.processes) process.kill()
+    this.cluster.kafka.close()
+  }
+
+  start(place: number): void {
+    const life = (this.#lives[place] ?? 0) + 1
+    this.#lives[place] = life
+    const name = `p${place}.${life}`
+    const isStatic = this.scenario.processes[place] === 'static'
+    const twins = this.processes.filter((process) => process.place === place && isStatic)
+    this.trace.add(name, '-- starts')
+    const { kafka, prepared } = this.cluster
+    const process = new SimulatedProcess({
+      name,
+      place,
+      instanceId: isStatic ? `p${place}` : null,
+      prepared,
+      scenario: this.scenario,
+      clock: this.#clock,
+      wire: kafka.wire(name),
+      lateWire: this.#lateWire,
+      backend: (clock) => this.#backend(clock),
+      plantWire: (parked) => {
+        const wire = monitored(parked, this.cluster, (breach) => this.#breaches.push(`${name}: ${breach}`))
+        return this.#plant.wire?.(wire, this.cluster) ?? wire
+      },
+      log: (who) => this.#log(who),
+    })
+    for (const twin of twins) twin.hasTwin = true
+    process.hasTwin = twins.length > 0
+    if (isStatic) this.cluster.noteTransactionalId(transactionalId(application, `p${place}`, 0))
+    this.processes = [...this.processes, process]
+  }
+
+  kill(process: SimulatedProcess, how: string): void {
+    this.trace.add(process.name, `-- ${how}`)
+    for (const call of process.kill()) if (mayBeLate.test(call.name) && this.random.chance(0.3)) this.#late.push(call)
+    this.#remove(process)
+  }
+
+  later(ms: number, act: () => void): void {
+    void this.#clock.sleep(ms).then(() => {
+      if (!this.#isHealing) this.#due.push(act)
+    })
+  }
+
+  // ── one step ──
+
+  #step(): void {
+    this.steps += 1
+    for (const process of this.processes) if (process.ended !== null) this.#ended(process)
+    for (const act of this.#due.splice(0)) act()
+    if (this.#breaches.length > 0) throw new SimulationFailure(this.#breaches.join('; '))
+    const steps = this.#possible()
+    const waitMs = this.#clock.nextDue()
+    if (steps.length > 0 && (waitMs === undefined || !this.random.chance(0.02))) this.#do(this.random.pick(steps))
+    else if (waitMs !== undefined) this.#moveTime(waitMs)
+    else throw new SimulationFailure('nothing is under way, and nobody waits for a time to come')
+  }
+
+  #possible(): readonly Step[] {
+    const possible: Step[] = []
+    for (const process of this.processes) {
+      const { calls, wakes } = process.ports.steps()
+      for (const step of calls) possible.push({ kind: 'call', process, ...step })
+      for (const wake of wakes) possible.push({ kind: 'wake', process, wake })
+    }
+    if (this.#late.length > 0 && (this.#isHealing || this.random.chance(0.1)))
+      for (const call of this.#late) possible.push({ kind: 'late', call })
+    return possible
+  }
+
+  #moveTime(ms: number): void {
+    this.#clock.advanceMonotonic(ms)
+    this.#clock.setWall(startOfTime + this.#clock.monotonic())
+  }
+
+  #do(step: Step): void {
+    switch (step.kind) {
+      case 'wake': {
+        const { process, wake } = step
+        this.trace.add(process.name, wake.name)
+        process.ports.wakes.splice(process.ports.wakes.indexOf(wake), 1)
+        return wake.wake()
+      }
+      case 'late':
+        this.trace.add('', `${step.call.name} takes effect late`)
+        this.#late.splice(this.#late.indexOf(step.call), 1)
+        step.call.effect(true).catch(() => {})
+        return
+      case 'call':
+        return this.#doCall(step)
+    }
+  }
+
+  #doCall(step: Extract<Step, { kind: 'call' }>): void {
+    const { process, connection, call, phase } = step
+    const what = `${connection.name} ${call.name}`
+    if (connection.name === 'store' && phase === 'effect' && this.storeAway > 0) {
+      this.trace.add(process.name, `${what}: the store is away`)
+      process.ports.breakConnection(connection)
+      return
+    }
+    const fault = this.#faultOf(step)
+    this.trace.add(process.name, `${what} ${fault === null ? phase : `${phase}: -- ${fault}`}`)
+    if (fault === null) return phase === 'effect' ? connection.takeEffect(call) : connection.answer(call)
+    this.#fail(step, fault)
+  }
+
+  /** The fault that this step gets; null for most. */
+  #faultOf({ connection, call, phase }: Extract<Step, { kind: 'call' }>): CallFault | null {
+    if (this.#isHealing) return null
+    const { callFaultRate, faults, store } = this.scenario
+    if (!this.random.chance(important.test(call.name) ? callFaultRate : callFaultRate / 10)) return null
+    const isLocal = connection.name === 'store' && store === 'memory'
+    const possible = callFaults.filter(
+      (fault) =>
+        faults.has(fault) &&
+        !(isLocal && fault !== 'crash' && fault !== 'slow-connection') &&
+        !(phase === 'answer' && (fault === 'lost-request' || fault === 'late-effect')) &&
+        !(fault === 'late-effect' && !mayBeLate.test(call.name)),
+    )
+    return possible.length === 0 ? null : this.random.pick(possible)
+  }
+
+  #fail({ process, connection, call, phase }: Extract<Step, { kind: 'call' }>, fault: CallFault): void {
+    switch (fault) {
+      case 'crash':
+        // Before the effect, or behind it, or when the answer was there already.
+        if (phase === 'effect' && this.random.chance(0.5)) connection.takeEffect(call)
+        return this.kill(process, 'killed')
+      case 'lost-answer':
+        if (phase === 'effect') connection.takeEffect(call)
+        process.ports.breakConnection(connection)
+        return
+      case 'slow-connection':
+        connection.isHeld = true
+        void this.#clock.sleep(this.random.pick([20, 500, 4000])).then(() => {
+          connection.isHeld = false
+        })
+        return
+      case 'lost-request':
+        process.ports.breakConnection(connection)
+        return
+      case 'late-effect': {
+        const sent = process.ports.breakConnection(connection)
+        this.#late.push(...sent.filter(({ name }) => mayBeLate.test(name)))
+        return
+      }
+    }
+  }
+
+  // ── events ──
+
+  #event(): void {
+    if (this.random.chance(0.4) && !this.cluster.isComplete) return this.#input()
+    if (this.random.chance(0.2)) return this.#reader.read()
+    const possible = eventFaults.filter((fault) => this.scenario.faults.has(fault))
+    if (possible.length > 0) faultEvents[this.random.pick(possible)](this)
+  }
+
+  #input(): void {
+    const { keys, recordsPerKey } = this.scenario
+    for (let count = this.random.between(1, 6); count > 0; count--) {
+      const key = this.random.pick(keys)
+      if ((this.cluster.last.get(key) ?? 0) >= recordsPerKey) continue
+      this.trace.add('input', key)
+      this.cluster.append(key)
+    }
+  }
+
+  #everythingHappened(): boolean {
+    return this.steps > 20 / this.scenario.eventRate
+  }
+
+  #ended(process: SimulatedProcess): void {
+    const error = process.ended?.error ?? null
+    this.trace.add(process.name, `-- ended${error === null ? '' : `: ${error.message}`}`)
+    if (error !== null && !isExpected(process, error))
+      throw new SimulationFailure(`process ${process.name} ended in a fault: ${error.message}`)
+    process.kill()
+    this.#remove(process)
+  }
+
+  /** Somebody starts it again, unless another process has its place. */
+  #remove(process: SimulatedProcess): void {
+    this.processes = this.processes.filter((other) => other !== process)
+    const { place } = process
+    const isFree = () => !this.processes.some((other) => other.place === place)
+    if (!isFree()) return
+    this.later(this.random.pick([0, 100, 1000, 8000]), () => {
+      if (isFree()) this.start(place)
+    })
+  }
+
+  // ── afterwards ──
+
+  /** The last fault is over: everything is there, and every key gets one more record. */
+  #heal(): void {
+    this.#isHealing = true
+    this.storeAway = 0
+    this.trace.add('', '-- no more faults')
+    for (const process of this.processes) process.ports.pause = 'none'
+    for (const place of this.scenario.processes.keys())
+      if (!this.processes.some((process) => process.place === place)) this.start(place)
+    for (const key of this.scenario.keys) this.cluster.append(key)
+  }
+
+  async #untilAtRest(): Promise<void> {
+    let restSince: number | null = null
+    for (let step = 0; step < stepsToHealMax; step++) {
+      await turn()
+      for (const place of this.scenario.processes.keys())
+        if (!this.processes.some((process) => process.place === place)) this.start(place)
+      this.#step()
+      if (step % 16 !== 0) continue
+      if (!this.#isAtRest()) restSince = null
+      else if (restSince === null) restSince = this.#clock.monotonic()
+      else if (this.#clock.monotonic() - restSince > restMs) return
+    }
+    const status = this.processes.map((process) => process.status())
+    const { kafka } = this.cluster
+    throw new SimulationFailure(
+      `no rest within ${stepsToHealMax} steps after the last fault (I6): behind ${JSON.stringify(this.cluster.behind())}, ` +
+        `open transactions ${JSON.stringify(kafka.openTransactions())}, processes ${JSON.stringify(status)}`,
+    )
+  }
+
+  #isAtRest(): boolean {
+    const { plan } = this.cluster.prepared
+    const running = this.processes.reduce((sum, process) => sum + process.running, 0)
+    return (
+      this.#late.length === 0 &&
+      running === plan.tasks.length &&
+      this.cluster.kafka.openTransactions().length === 0 &&
+      this.cluster.behind().length === 0
+    )
+  }
+
+  #backend(clock: Clock): StoreBackend {
+    if (this.scenario.store === 'memory') return new MemoryStoreBackend()
+    const { store } = this.cluster
+    const scripts = this.#plant.scripts?.(store) ?? store
+    return new ScriptBackend('scripted', scripts, clock)
+  }
+
+  #log(who: string): Log {
+    const add = (fields: object, message: string) => {
+      const { error } = fields as { error?: Error }
+      this.trace.add(who, `   "${message}${error === undefined ? '' : `: ${error.message}`}"`)
+    }
+    return { debug: () => {}, info: () => {}, warn: add, error: add }
+  }
+}
+
+/** Of two processes with one instance id one ends, and one that is asked to stop may take too long. */
+function isExpected(process: SimulatedProcess, error: CaudalError): boolean {
+  if (process.hasTwin && /instance id/.test(error.message)) return true
+  return process.isStopping && /did not stop within/.test(error.message)
+}
