@@ -1,0 +1,143 @@
+/** The report: tables of plain text, and what was asked for beside what was found. */
+import type { FailoverResult } from './failover.ts'
+import type { LatencyResult } from './latency.ts'
+import type { SideResult } from './throughput.ts'
+import { type Figure, figureOf, settled } from './statistics.ts'
+
+export interface Results {
+  readonly records: number
+  readonly runs: number
+  readonly machine: string
+  readonly sides: readonly SideResult[]
+  readonly latency: readonly LatencyResult[]
+  readonly failover: readonly FailoverResult[]
+}
+
+/** What a side comes to. */
+export interface SideFigures {
+  readonly name: string
+  readonly cpuSecondsPerMillion: Figure
+  readonly recordsPerSecond: Figure
+  readonly peakBytes: number
+  readonly loadAverage: Figure
+}
+
+interface Ratio {
+  readonly text: string
+  readonly value: number
+  readonly asked: number
+  readonly least: boolean
+}
+
+export const names: Readonly<Record<string, string>> = {
+  decode: '(a) fetch, decode',
+  parse: '(b) fetch, decode, JSON.parse',
+  count: '(c) filter, map, byKey, count; 1 000 keys',
+  'count-many': '(c) the same; 1 000 000 keys',
+  'count-redis': '(d) as (c), state in Redis; 1 000 keys',
+  pass: '(e) parse, stringify; one out for one in',
+  'kafkajs-count': '(f) as (c), by hand on stock kafkajs',
+  'kafkajs-pass': '(f) as (e), by hand on stock kafkajs',
+}
+
+export function figuresOf({ topic, runs, loadAverages }: SideResult, records: number): SideFigures {
+  const counted = settled(runs)
+  return {
+    name: names[topic] ?? topic,
+    cpuSecondsPerMillion: figureOf(counted.map(({ cpuSeconds }) => (cpuSeconds * 1e6) / records)),
+    recordsPerSecond: figureOf(counted.map(({ seconds }) => records / seconds)),
+    peakBytes: Math.max(...runs.map(({ peakBytes }) => peakBytes)),
+    loadAverage: figureOf(settled(loadAverages)),
+  }
+}
+
+export function reportOf(results: Results): string {
+  const sections = [
+    results.sides.length > 0 ? [throughputTable(results), ratiosTable(results)] : [],
+    results.latency.length > 0 ? [latencyTable(results.latency)] : [],
+    results.failover.length > 0 ? [failoverTable(results.failover)] : [],
+  ]
+  return `${[`caudal bench, ${results.machine}`, ...sections.flat()].join('\n\n')}\n`
+}
+
+function throughputTable({ sides, records, runs }: Results): string {
+  const rows = sides.map((side) => {
+    const { name, cpuSecondsPerMillion: cpu, recordsPerSecond: rate, peakBytes, loadAverage } = figuresOf(side, records)
+    const thousands = (perSecond: number) => (perSecond / 1000).toFixed(0)
+    return [
+      name,
+      cpu.median.toFixed(2),
+      `${cpu.least.toFixed(2)}–${cpu.greatest.toFixed(2)}`,
+      thousands(rate.median),
+      `${thousands(rate.least)}–${thousands(rate.greatest)}`,
+      (peakBytes / 2 ** 20).toFixed(0),
+      loadAverage.median.toFixed(1),
+    ]
+  })
+  const counted = settled(Array.from({ length: runs }, (_, run) => run + 1))
+  const what = [
+    `Throughput: ${runs} runs of ${records} records a side, sides in turn, a process each; median and spread of runs ${counted.join(', ')}.`,
+    '240 bytes of JSON a record, 4 partitions, one worker, exactly-once, batches of 100 ms. One in three records passes the filter.',
+    'From the moment that all input of a run becomes visible to the commit that covers its last record; start-up is not in it.',
+    'CPU: whole process, all threads, user and system. Load: average of the machine over the minute before.',
+  ]
+  const head = ['side', 'CPU s/M', 'spread', 'k records/s', 'spread', 'peak MB', 'load']
+  return `${what.join('\n')}\n\n${table([head, ...rows])}`
+}
+
+function ratiosTable({ sides, records }: Results): string {
+  const figures = new Map(sides.map((side) => [side.topic, figuresOf(side, records)]))
+  const cpu = (topic: string) => figures.get(topic)?.cpuSecondsPerMillion.median ?? Number.NaN
+  const rate = (topic: string) => figures.get(topic)?.recordsPerSecond.median ?? Number.NaN
+  const ratios: readonly Ratio[] = [
+    { text: '(c) / (b), CPU', value: cpu('count') / cpu('parse'), asked: 1.6, least: false },
+    { text: '(d) / (c), CPU', value: cpu('count-redis') / cpu('count'), asked: 1.2, least: false },
+    { text: '(e) / (b), CPU', value: cpu('pass') / cpu('parse'), asked: 4, least: false },
+    { text: '(c) / (f), records/s', value: rate('count') / rate('kafkajs-count'), asked: 2.5, least: true },
+    { text: '(e) / (f), records/s', value: rate('pass') / rate('kafkajs-pass'), asked: 2.5, least: true },
+  ]
+  const rows = ratios
+    .filter(({ value }) => !Number.isNaN(value))
+    .map(({ text, value, asked, least }) => [
+      text,
+      value.toFixed(2),
+      `${least ? 'at least' : 'at most'} ${asked}`,
+      (least ? value >= asked : value <= asked) ? 'pass' : 'miss',
+    ])
+  return rows.length === 0 ? 'No ratios: they need more sides.' : table([['ratio', 'found', 'asked for', ''], ...rows])
+}
+
+function latencyTable(latency: readonly LatencyResult[]): string {
+  const [bare] = latency
+  const rows = latency.map(({ name, p50, p95, p99, records, loadAverage }) => [
+    name,
+    ...[p50, p95, p99].map((ms) => ms.toFixed(1)),
+    ...[p50 / (bare?.p50 ?? Number.NaN), p99 / (bare?.p99 ?? Number.NaN)].map((times) => `${times.toFixed(1)} ×`),
+    String(records),
+    loadAverage.toFixed(1),
+  ])
+  const what =
+    'Latency at 5 000 records/s: from the append of a record to a reader of committed records that sees its output, ms.'
+  const head = ['', 'p50', 'p95', 'p99', 'p50 to bare', 'p99 to bare', 'records', 'load']
+  return `${what}\n\n${table([head, ...rows])}`
+}
+
+function failoverTable(failover: readonly FailoverResult[]): string {
+  const rows = failover.map(({ name, seconds, times, loadAverage }) => [
+    name,
+    seconds.median.toFixed(2),
+    `${seconds.least.toFixed(2)}–${seconds.greatest.toFixed(2)}`,
+    String(times),
+    loadAverage.toFixed(1),
+  ])
+  const what = 'Failover: from SIGKILL to the first output committed by another process, s.'
+  return `${what}\n\n${table([['', 'median', 'spread', 'times', 'load'], ...rows])}`
+}
+
+/** The first column to the left, the others to the right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')
+  return rows.map((row) => line(row).trimEnd()).join('\n')
+}
