@@ -1,6 +1,6 @@
 /** Error classes as verdicts: each says who throws it, who catches it and what happens next. */
 
-export const errorCodes = [
+const errorCodes = [
   'configuration',
   'fatal',
   'connection',

@@ -38,7 +38,6 @@ export async function startSupervisor(options: StartOptions): Promise<RunningSup
       graph,
       application,
       cluster,
-      wire,
       clock: systemClock,
       log,
       startTimeoutMs,

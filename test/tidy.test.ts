@@ -6,7 +6,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, test } from 'node:test'
 
 /** Files of the root of service/ that everybody may import. */
-const leaves = ['clock.ts', 'duration.ts', 'errors.ts', 'log.ts', 'metrics.ts', 'retry.ts', 'task-id.ts']
+const leaves = ['clock.ts', 'duration.ts', 'errors.ts', 'log.ts', 'metrics.ts', 'retry.ts', 'seeded-random.ts', 'task-id.ts']
 
 /**
  * Who may import whom, below service/: a folder, or a file with what it may import besides that, and what it may import besides itself and
@@ -28,7 +28,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   // The protocol of Kafka, above one port; the two implementations of the port.
   'kafka/records': [],
   'kafka/wire': ['kafka/records'],
-  kafka: ['kafka/wire', 'kafka/records', 'commit/verdicts.ts', 'runtime/seam.ts'],
+  kafka: ['kafka/wire', 'kafka/records', 'commit/verdicts.ts', 'commit/verdict-errors.ts', 'runtime/seam.ts'],
   memory: ['kafka/wire', 'kafka/records'],
   // The loop and what runs it.
   runtime: [

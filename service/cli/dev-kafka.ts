@@ -4,7 +4,7 @@ import { FatalError } from '../errors.ts'
 import { Cluster, kafkaError } from '../kafka/cluster.ts'
 import { byTopic } from '../kafka/partition-key.ts'
 import { partitionForKey } from '../kafka/records/murmur2.ts'
-import { RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
+import { outsideTransactions, RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
 import { errorCode, errorName } from '../kafka/wire/error-codes.ts'
 import { bootstrapNode, type NodeId, type Wire } from '../kafka/wire/wire.ts'
 
@@ -24,14 +24,6 @@ const purpose = 'dev'
 const produceTimeoutMs = 10_000
 const topicTimeoutMs = 30_000
 const brokerDefault = -1
-const outsideTransactions = {
-  producerId: -1,
-  producerEpoch: -1,
-  firstSequence: -1,
-  transactional: false,
-  compression: 'none',
-} as const
-
 export class DevKafka {
   readonly cluster: Cluster
   readonly wire: Wire

@@ -1,4 +1,5 @@
 /** Made-up purchases for `dev`: the same ones for the same seed. */
+import { seededRandom } from '../seeded-random.ts'
 
 export interface Purchase {
   readonly customer: string
@@ -23,17 +24,6 @@ const products = [
   { product: 'bicycle', price: 740 },
 ]
 const customers = 40
-
-/** Uniform in [0, 1), from a seed: mulberry32. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /** The next purchase at each call; `now` in milliseconds since 1970. A few customers buy much, cheap things sell best, one in fifty is a refund. */
 export function purchaseMaker(seed: number): (now: number) => Purchase {

@@ -18,13 +18,12 @@ export class Tail {
   }
 
   /** Begins at the present end of `topics`. */
-  static async open({ cluster, wire }: DevKafka, clock: Clock, topics: readonly string[]): Promise<Tail> {
+  static async open({ cluster }: DevKafka, clock: Clock, topics: readonly string[]): Promise<Tail> {
     const found = await cluster.topics(topics)
     const partitions = [...found].flatMap(([topic, facts]) => facts.partitions.map(({ index }) => ({ topic, partition: index })))
-    const ends = await listOffsets(cluster, wire, partitions, 'latest', 'read_committed')
+    const ends = await listOffsets(cluster, partitions, 'latest', 'read_committed')
     const fetcher = new Fetcher({
       cluster,
-      wire,
       clock,
       isolation: 'read_committed',
       maxWaitMs: 250,

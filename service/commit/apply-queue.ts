@@ -3,7 +3,7 @@ import { CaudalError, FatalError, StoppedError, StoreUnavailableError } from '..
 import type { Clock } from '../clock.ts'
 import type { Metrics } from '../metrics.ts'
 import { chunksOf } from '../state/chunks.ts'
-import type { Chunk, StoreHandle, StoreWrite } from '../state/store-backend.ts'
+import type { Chunk, StoreHandle, StoreId, StoreWrite } from '../state/store-backend.ts'
 import type { StateView } from '../state/state-view.ts'
 
 /** The changes of one store that one transaction committed: the records [from, to) of its changelog. */
@@ -62,6 +62,11 @@ export class ApplyQueue {
   /** Bytes reserved, of segments that are not applied and of batches that are not committed. */
   get bytes(): number {
     return this.#reserved
+  }
+
+  /** The stores that don't have all of their changes yet. */
+  get pending(): readonly StoreId[] {
+    return [...this.#lanes].filter(([, { segments }]) => segments.length > 0).map(([{ id }]) => id)
   }
 
   /**

@@ -46,7 +46,7 @@ export function assignTasks(
 }
 
 /** Tasks by sub-topology, then partition. */
-export function compareTasks(a: TaskId, b: TaskId): number {
+function compareTasks(a: TaskId, b: TaskId): number {
   const [left, right] = [parseTaskId(a), parseTaskId(b)]
   return left.subtopology - right.subtopology || left.partition - right.partition
 }

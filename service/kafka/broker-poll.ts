@@ -1,5 +1,6 @@
 /** The long poll at one broker: two lanes, so that a partition that joins, or has room again, never waits for the poll that is out. */
-import { errorOf, verdictOf } from '../commit/verdicts.ts'
+import { errorOf } from '../commit/verdict-errors.ts'
+import { verdictOf } from '../commit/verdicts.ts'
 import type { Clock } from '../clock.ts'
 import { CaudalError, ConnectionError, FatalError } from '../errors.ts'
 import type { FetchingFeed } from './feed.ts'

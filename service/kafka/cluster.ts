@@ -1,7 +1,7 @@
 /** What is known of the cluster: brokers, topics, who leads each partition and who coordinates each group and transactional id. */
 import type { Clock } from '../clock.ts'
+import { whereOf } from '../commit/verdict-errors.ts'
 import { ConfigurationError, KafkaError } from '../errors.ts'
-import { partitionKey } from './partition-key.ts'
 import { errorCode, errorName } from './wire/error-codes.ts'
 import { bootstrapNode, type NodeId, type Wire } from './wire/wire.ts'
 
@@ -169,7 +169,5 @@ export class Cluster {
 
 /** An answer's error code, before somebody gives it a verdict. */
 export function kafkaError(request: string, code: number, fields: Readonly<Record<string, unknown>> = {}): KafkaError {
-  const topic =
-    fields['topic'] === undefined ? '' : ` ${partitionKey(`${fields['topic'] as string}`, Number(fields['partition'] ?? -1))}`
-  return new KafkaError(code, `${request}${topic}: ${errorName(code)}`, { ...fields, request })
+  return new KafkaError(code, `${request}${whereOf(fields)}: ${errorName(code)}`, { ...fields, request })
 }

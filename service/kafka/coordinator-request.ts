@@ -1,4 +1,5 @@
 /** One request to the coordinator of a group or of a transactional id, repeated while that moves, loads or is busy. */
+import { errorOf } from '../commit/verdict-errors.ts'
 import { isRetry, verdictOf } from '../commit/verdicts.ts'
 import { ConnectionError, KafkaError } from '../errors.ts'
 import { Again, type RetryLimits, retry } from '../retry.ts'
@@ -39,7 +40,8 @@ export interface CoordinatorRequest<A extends CoordinatorApi & Api> {
 
 /**
  * The answer whose code is no reason to ask again: NONE, or one for the caller to judge.
- * @throws KafkaError or ConnectionError, the last one seen, when the time was up; ConnectionError at once if `unanswered` is `throw`.
+ * @throws KafkaError or ConnectionError, the last one seen, when the time was up; ConnectionError at once if `unanswered` is `throw`;
+ * FatalError when the coordinator may not be looked up.
  */
 export async function askCoordinator<A extends CoordinatorApi & Api>(
   cluster: Cluster,
@@ -72,13 +74,14 @@ export async function askCoordinator<A extends CoordinatorApi & Api>(
   })
 }
 
-/** Nothing was sent to the coordinator yet, so that asking for it again is always safe. */
+/** Nothing was sent to the coordinator yet, so that asking for it again is always safe. @throws FatalError when it may not be asked */
 async function findCoordinator(cluster: Cluster, kind: CoordinatorKind, key: string): Promise<NodeId | Again> {
   try {
     return await cluster.coordinator(kind, key)
   } catch (error) {
     if (error instanceof ConnectionError) return new Again(error)
-    if (error instanceof KafkaError && isRetry(verdictOf('FindCoordinator', error.errorCode))) return new Again(error)
-    throw error
+    if (!(error instanceof KafkaError)) throw error
+    if (isRetry(verdictOf('FindCoordinator', error.errorCode))) return new Again(error)
+    throw errorOf('FindCoordinator', error.errorCode, { [kind]: key })
   }
 }

@@ -1,5 +1,6 @@
 /** Fetches ahead from many partitions: one long poll a broker, decoded on arrival, bounded, following the leaders. */
-import { errorOf, isRetry, verdictOf } from '../commit/verdicts.ts'
+import { errorOf } from '../commit/verdict-errors.ts'
+import { isRetry, verdictOf } from '../commit/verdicts.ts'
 import { CaudalError, ConnectionError, FatalError, KafkaError } from '../errors.ts'
 import { pauseMs } from '../retry.ts'
 import { BrokerPoll, type PollOptions, type PollOwner } from './broker-poll.ts'
@@ -11,7 +12,7 @@ import type { NodeId } from './wire/wire.ts'
 
 export type { Feed, FetchedChunk } from './feed.ts'
 
-export interface FetcherOptions extends Omit<PollOptions, 'purpose'> {
+export interface FetcherOptions extends Omit<PollOptions, 'purpose' | 'wire'> {
   readonly cluster: Cluster
   /** All that stands in front of readers; each partition has an equal share of it. */
   readonly readAheadBytesMax: number
@@ -26,7 +27,7 @@ export class Fetcher {
   readonly #stop = new AbortController()
   readonly #owner: PollOwner
   #isNews = false
-  #waiting: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
 
   constructor(options: FetcherOptions) {
     this.#options = options
@@ -67,10 +68,11 @@ export class Fetcher {
     if (!this.#isNews && !signal?.aborted && !this.#stop.signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = () => {
+          this.#waiting.delete(done)
           signal?.removeEventListener('abort', done)
           resolve()
         }
-        this.#waiting.push(done)
+        this.#waiting.add(done)
         signal?.addEventListener('abort', done)
       })
     }
@@ -99,9 +101,7 @@ export class Fetcher {
 
   #arrived(): void {
     this.#isNews = true
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const resolve of waiting) resolve()
+    for (const done of this.#waiting) done()
   }
 
   /** Finds the leader and hands the feed to the poll there; tries for as long as the feed is wanted. Never rejects. */
@@ -130,7 +130,8 @@ export class Fetcher {
   #pollOf(node: NodeId): BrokerPoll {
     const known = this.#polls.get(node)
     if (known) return known
-    const { wire, clock, isolation, maxWaitMs, partitionBytesMax, purpose = 'fetch' } = this.#options
+    const { cluster, clock, isolation, maxWaitMs, partitionBytesMax, purpose = 'fetch' } = this.#options
+    const { wire } = cluster
     const poll = new BrokerPoll(node, { wire, clock, isolation, maxWaitMs, partitionBytesMax, purpose }, this.#owner)
     this.#polls.set(node, poll)
     return poll
@@ -138,15 +139,9 @@ export class Fetcher {
 
   /** A position that really is outside of the log ends the feed, with the log's ends in the message; a leader that was behind does not. */
   async #judgeOutOfRange(feed: FetchingFeed): Promise<void> {
-    const { cluster, wire } = this.#options
     const { topic, partition, position: offset } = feed
     try {
-      const limits = { signal: this.#stop.signal }
-      const key = partitionKey(topic, partition)
-      const start =
-        (await listOffsets(cluster, wire, [{ topic, partition }], 'earliest', 'read_uncommitted', limits)).get(key)?.offset ?? -1
-      const end =
-        (await listOffsets(cluster, wire, [{ topic, partition }], 'latest', 'read_uncommitted', limits)).get(key)?.offset ?? -1
+      const [start, end] = [await this.#endOfLog(feed, 'earliest'), await this.#endOfLog(feed, 'latest')]
       if (offset >= start && offset <= end) return await this.#route(feed)
       const why = offset < start ? 'those records have been deleted' : 'the log has become shorter than it was'
       const message = `${topic}, partition ${partition}: offset ${offset} is asked for, and the log has ${start} to ${end}: ${why}.`
@@ -155,6 +150,12 @@ export class Fetcher {
       if (isPassing(error)) return this.#route(feed)
       this.#fail(feed, error)
     }
+  }
+
+  async #endOfLog({ topic, partition }: FetchingFeed, which: 'earliest' | 'latest'): Promise<number> {
+    const limits = { signal: this.#stop.signal }
+    const found = await listOffsets(this.#options.cluster, [{ topic, partition }], which, 'read_uncommitted', limits)
+    return found.get(partitionKey(topic, partition))?.offset ?? -1
   }
 
   #fail(feed: FetchingFeed, error: unknown): void {

@@ -1,13 +1,14 @@
 /** Finds the open transactions behind which a partition's readers wait, and ends those of dead writers (P9). */
-import { errorOf, isRetry, verdictError, verdictOf } from '../commit/verdicts.ts'
+import { errorOf } from '../commit/verdict-errors.ts'
+import { isRetry, verdictOf } from '../commit/verdicts.ts'
 import { ConnectionError } from '../errors.ts'
 import { Again, retry } from '../retry.ts'
 import { type Cluster, kafkaError } from './cluster.ts'
-import { askCoordinator } from './coordinator-request.ts'
 import { type AskLimits, askLeaders, askWithinMs } from './leader-requests.ts'
 import { byTopic, partitionKey, type TopicPartition } from './partition-key.ts'
+import { initProducerId, nobody } from './transaction-requests.ts'
 import { errorCode } from './wire/error-codes.ts'
-import type { NodeId, Wire } from './wire/wire.ts'
+import type { NodeId } from './wire/wire.ts'
 
 /** Ongoing ones may be fenced, as P9 says; prepared ones end by themselves. */
 export interface OpenTransaction {
@@ -22,41 +23,22 @@ const openStates: readonly string[] = ['Ongoing', 'PrepareCommit', 'PrepareAbort
 /** The transactions that are undecided on a partition: DescribeProducers of its leader, ListTransactions of every broker. */
 export async function openTransactions(
   cluster: Cluster,
-  wire: Wire,
   topic: string,
   partition: number,
   limits?: AskLimits,
 ): Promise<OpenTransaction[]> {
-  const producerIds = await openProducers(cluster, wire, topic, partition, limits)
+  const producerIds = await openProducers(cluster, topic, partition, limits)
   if (producerIds.length === 0) return []
   const found: OpenTransaction[] = []
-  for (const node of await cluster.brokers()) found.push(...(await listTransactions(cluster, wire, node, producerIds, limits)))
+  for (const node of await cluster.brokers()) found.push(...(await listTransactions(cluster, node, producerIds, limits)))
   return found
 }
 
 /** InitProducerId(−1) on somebody else's transactional id: its transaction is aborted, its producer fenced, when this resolves. */
-export async function fenceTransaction(
-  cluster: Cluster,
-  _wire: Wire,
-  transactionalId: string,
-  limits?: AskLimits,
-): Promise<void> {
-  try {
-    const answer = await askCoordinator(cluster, {
-      kind: 'transaction',
-      key: transactionalId,
-      purpose,
-      api: 'InitProducerId',
-      body: { transactionalId, transactionTimeoutMs: 10_000, producerId: -1, producerEpoch: -1 },
-      codeOf: (found) => found.errorCode,
-      unanswered: 'repeat',
-      // CONCURRENT_TRANSACTIONS until the abort's markers are written: milliseconds.
-      limits: { withinMs: askWithinMs, firstPauseMs: 5, pauseMsMax: 50, ...limits },
-    })
-    if (answer.errorCode !== errorCode.NONE) throw errorOf('InitProducerId', answer.errorCode, { transactionalId })
-  } catch (error) {
-    throw verdictError('InitProducerId', error, { transactionalId })
-  }
+export async function fenceTransaction(cluster: Cluster, transactionalId: string, limits?: AskLimits): Promise<void> {
+  // CONCURRENT_TRANSACTIONS until the abort's markers are written: milliseconds.
+  const patience = { withinMs: askWithinMs, firstPauseMs: 5, pauseMsMax: 50, ...limits }
+  await initProducerId(cluster, { transactionalId, timeoutMs: 10_000, expected: nobody, limits: patience, purpose })
 }
 
 /** The partition of `__consumer_offsets` that holds the group's offsets: where a transaction hangs if they are unstable. */
@@ -74,13 +56,7 @@ export function positiveHash(text: string): number {
   return hash === -0x80000000 ? 0 : Math.abs(hash)
 }
 
-async function openProducers(
-  cluster: Cluster,
-  wire: Wire,
-  topic: string,
-  partition: number,
-  limits?: AskLimits,
-): Promise<readonly number[]> {
+async function openProducers(cluster: Cluster, topic: string, partition: number, limits?: AskLimits): Promise<readonly number[]> {
   const answers = await askLeaders<TopicPartition, readonly number[]>(cluster, {
     kind: 'DescribeProducers',
     items: [{ topic, partition }],
@@ -90,7 +66,7 @@ async function openProducers(
         name,
         partitionIndexes: partitions,
       }))
-      const answer = await wire.request(node, purpose, 'DescribeProducers', { topics })
+      const answer = await cluster.wire.request(node, purpose, 'DescribeProducers', { topics })
       return new Map(
         answer.topics.flatMap((found) =>
           found.partitions.map((one) => {
@@ -109,14 +85,13 @@ async function openProducers(
 
 function listTransactions(
   cluster: Cluster,
-  wire: Wire,
   node: NodeId,
   producerIds: readonly number[],
   limits?: AskLimits,
 ): Promise<OpenTransaction[]> {
   return retry(cluster.clock, { withinMs: askWithinMs, ...limits }, async () => {
     try {
-      const answer = await wire.request(node, purpose, 'ListTransactions', {
+      const answer = await cluster.wire.request(node, purpose, 'ListTransactions', {
         stateFilters: [...openStates],
         producerIdFilters: producerIds,
       })

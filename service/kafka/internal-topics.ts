@@ -1,5 +1,6 @@
 /** Topics of the application's own: created where they are missing, checked where they exist, purged behind the commit. */
-import { errorOf, isRetry, verdictOf } from '../commit/verdicts.ts'
+import { errorOf } from '../commit/verdict-errors.ts'
+import { isRetry, verdictOf } from '../commit/verdicts.ts'
 import { ConfigurationError, ConnectionError } from '../errors.ts'
 import { Again, retry } from '../retry.ts'
 import { type Cluster, kafkaError, type TopicMetadata } from './cluster.ts'
@@ -8,7 +9,7 @@ import { listOffsets } from './offsets.ts'
 import { byTopic, partitionKey, type TopicPartition } from './partition-key.ts'
 import { errorCode } from './wire/error-codes.ts'
 import type { AnswerOf, RequestOf } from './wire/messages.ts'
-import { bootstrapNode, type Wire } from './wire/wire.ts'
+import { bootstrapNode } from './wire/wire.ts'
 
 export type InternalTopicKind = 'changelog' | 'repartition'
 
@@ -33,7 +34,7 @@ const anyTimestamp = { 'message.timestamp.type': 'CreateTime', 'message.timestam
 const cleanElection = { 'unclean.leader.election.enable': 'false' }
 
 /** What an internal topic is created with. */
-export const internalTopicConfigs: Readonly<Record<InternalTopicKind, Readonly<Record<string, string>>>> = {
+const internalTopicConfigs: Readonly<Record<InternalTopicKind, Readonly<Record<string, string>>>> = {
   changelog: { 'cleanup.policy': 'compact', 'delete.retention.ms': String(weekMs), ...anyTimestamp, ...cleanElection },
   // Kept until caudal deletes it: retention goes by the records' own times, which may be old.
   repartition: { 'cleanup.policy': 'delete', 'retention.ms': '-1', 'retention.bytes': '-1', ...anyTimestamp, ...cleanElection },
@@ -49,28 +50,23 @@ const checkedConfigs: Readonly<Record<InternalTopicKind, readonly string[]>> = {
  * Creates the topics that are missing and checks those that exist; resolves when all have leaders that answer.
  * @throws ConfigurationError with every defect of the existing ones, before anything is created.
  */
-export async function ensureInternalTopics(
-  cluster: Cluster,
-  wire: Wire,
-  specs: readonly TopicSpec[],
-  limits?: AskLimits,
-): Promise<void> {
+export async function ensureInternalTopics(cluster: Cluster, specs: readonly TopicSpec[], limits?: AskLimits): Promise<void> {
   if (specs.length === 0) return
   const names = specs.map(({ name }) => name)
   const existing = await topicsNow(cluster, names, limits)
-  const defects = await defectsOf(cluster, wire, specs, existing, limits)
+  const defects = await defectsOf(cluster, specs, existing, limits)
   if (defects.length > 0) throw new ConfigurationError(defects)
   const missing = specs.filter(({ name }) => !existing.has(name))
   if (missing.length === 0) return
-  await create(cluster, wire, missing, limits)
+  await create(cluster, missing, limits)
   const created = await leadersOf(cluster, missing, limits)
   // A leader that metadata names may not know of it yet, and would refuse the first Produce: one that answers does.
   const partitions = missing.flatMap(({ name, partitions }) =>
     Array.from({ length: partitions }, (_, partition) => ({ topic: name, partition })),
   )
-  await listOffsets(cluster, wire, partitions, 'latest', 'read_uncommitted', limits)
+  await listOffsets(cluster, partitions, 'latest', 'read_uncommitted', limits)
   // Another process may have been faster, with another topology in mind.
-  const late = await defectsOf(cluster, wire, missing, created, limits)
+  const late = await defectsOf(cluster, missing, created, limits)
   if (late.length > 0) throw new ConfigurationError(late)
 }
 
@@ -82,11 +78,10 @@ export interface TopicConfigs {
 /** Settings of topics that exist, by name. */
 export async function topicConfigs(
   cluster: Cluster,
-  wire: Wire,
   names: readonly string[],
   limits?: AskLimits,
 ): Promise<ReadonlyMap<string, TopicConfigs>> {
-  const found = await describe(cluster, wire, names, ['max.message.bytes'], limits)
+  const found = await describe(cluster, names, ['max.message.bytes'], limits)
   return new Map(
     [...found].map(([name, configs]) => [name, { messageBytesMax: Number(configs.get('max.message.bytes') ?? 1_048_588) }]),
   )
@@ -100,7 +95,6 @@ export interface DeleteUpTo extends TopicPartition {
 /** DeleteRecords: resolves with the first offset that is left, by partitionKey. */
 export function deleteRecordsBefore(
   cluster: Cluster,
-  wire: Wire,
   positions: readonly DeleteUpTo[],
   limits?: AskLimits,
 ): Promise<ReadonlyMap<string, number>> {
@@ -110,7 +104,7 @@ export function deleteRecordsBefore(
     limits,
     send: async (node, items) => {
       const topics = byTopic(items, ({ partition, offset }) => ({ partitionIndex: partition, offset }))
-      const answer = await wire.request(node, purpose, 'DeleteRecords', { topics, timeoutMs: 10_000 })
+      const answer = await cluster.wire.request(node, purpose, 'DeleteRecords', { topics, timeoutMs: 10_000 })
       return new Map(
         answer.topics.flatMap((topic) =>
           topic.partitions.map(
@@ -148,7 +142,6 @@ function leadersOf(
 
 async function defectsOf(
   cluster: Cluster,
-  wire: Wire,
   specs: readonly TopicSpec[],
   existing: ReadonlyMap<string, TopicMetadata>,
   limits?: AskLimits,
@@ -157,7 +150,6 @@ async function defectsOf(
   const keys = [...new Set(Object.values(checkedConfigs).flat())]
   const configs = await describe(
     cluster,
-    wire,
     present.map(({ name }) => name),
     keys,
     limits,
@@ -187,7 +179,7 @@ function configDefects({ name, kind, configs }: TopicSpec, found: ReadonlyMap<st
   })
 }
 
-async function create(cluster: Cluster, wire: Wire, specs: readonly TopicSpec[], limits?: AskLimits): Promise<void> {
+async function create(cluster: Cluster, specs: readonly TopicSpec[], limits?: AskLimits): Promise<void> {
   const topics = specs.map(({ name, partitions, configs, kind, replicationFactor = -1 }) => ({
     name,
     numPartitions: partitions,
@@ -195,7 +187,7 @@ async function create(cluster: Cluster, wire: Wire, specs: readonly TopicSpec[],
     assignments: [],
     configs: Object.entries({ ...internalTopicConfigs[kind], ...configs }).map(([key, value]) => ({ name: key, value })),
   }))
-  await askAnyNode(cluster, wire, 'CreateTopics', { topics, timeoutMs: 30_000 }, limits, (answer) =>
+  await askAnyNode(cluster, 'CreateTopics', { topics, timeoutMs: 30_000 }, limits, (answer) =>
     answer.topics.flatMap(({ name, errorCode: code, errorMessage }) =>
       code === errorCode.NONE || code === errorCode.TOPIC_ALREADY_EXISTS
         ? []
@@ -206,14 +198,13 @@ async function create(cluster: Cluster, wire: Wire, specs: readonly TopicSpec[],
 
 async function describe(
   cluster: Cluster,
-  wire: Wire,
   names: readonly string[],
   keys: readonly string[],
   limits?: AskLimits,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
   if (names.length === 0) return new Map()
   const resources = names.map((name) => ({ resourceType: topicResource, resourceName: name, configurationKeys: keys }))
-  const answer = await askAnyNode(cluster, wire, 'DescribeConfigs', { resources }, limits, (found) =>
+  const answer = await askAnyNode(cluster, 'DescribeConfigs', { resources }, limits, (found) =>
     found.results.flatMap(({ resourceName, errorCode: code }) =>
       code === errorCode.NONE ? [] : [{ code, fields: { topic: resourceName } }],
     ),
@@ -234,7 +225,6 @@ interface Failure {
 /** A request that any broker answers or passes on, repeated while `failuresOf` its answer are only passing ones. */
 function askAnyNode<A extends 'CreateTopics' | 'DescribeConfigs'>(
   cluster: Cluster,
-  wire: Wire,
   api: A,
   body: RequestOf<A>,
   limits: AskLimits | undefined,
@@ -242,7 +232,7 @@ function askAnyNode<A extends 'CreateTopics' | 'DescribeConfigs'>(
 ): Promise<AnswerOf<A>> {
   return retry(cluster.clock, { withinMs: askWithinMs, ...limits }, async (): Promise<AnswerOf<A> | Again> => {
     try {
-      const answer = await wire.request(bootstrapNode, purpose, api, body, { timeoutMs: 40_000 })
+      const answer = await cluster.wire.request(bootstrapNode, purpose, api, body, { timeoutMs: 40_000 })
       const failures = failuresOf(answer)
       const final = failures.find(({ code }) => !isRetry(verdictOf(api, code)))
       if (final) throw errorOf(api, final.code, final.fields)

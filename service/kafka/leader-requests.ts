@@ -1,5 +1,6 @@
 /** Requests about partitions, sent to whoever leads each, and repeated for those whose leader has moved. */
-import { errorOf, isRetry, type RequestKind, verdictOf } from '../commit/verdicts.ts'
+import { errorOf } from '../commit/verdict-errors.ts'
+import { isRetry, type RequestKind, verdictOf } from '../commit/verdicts.ts'
 import { type CaudalError, ConnectionError, KafkaError } from '../errors.ts'
 import { Again, type RetryLimits, retry } from '../retry.ts'
 import { type Cluster, kafkaError } from './cluster.ts'

@@ -1,5 +1,5 @@
 /** Committed offsets of the group and the ends of partitions. */
-import { errorOf, verdictError } from '../commit/verdicts.ts'
+import { errorOf, verdictError } from '../commit/verdict-errors.ts'
 import type { Membership } from '../runtime/seam.ts'
 import type { Cluster } from './cluster.ts'
 import { askCoordinator } from './coordinator-request.ts'
@@ -8,9 +8,7 @@ import { firstCode, type OffsetToCommit, refuseAnonymous, topicsToCommit } from 
 import { byTopic, partitionKey, type TopicPartition } from './partition-key.ts'
 import { errorCode } from './wire/error-codes.ts'
 import type { AnswerOf } from './wire/messages.ts'
-import type { Wire } from './wire/wire.ts'
 
-export type { AskLimits } from './leader-requests.ts'
 export { partitionKey, type TopicPartition } from './partition-key.ts'
 
 export interface CommittedOffset {
@@ -40,7 +38,6 @@ const purpose = 'offsets'
  */
 export async function fetchStableOffsets(
   cluster: Cluster,
-  _wire: Wire,
   group: string,
   partitions: readonly TopicPartition[],
   limits?: AskLimits,
@@ -83,7 +80,6 @@ export async function fetchStableOffsets(
  */
 export async function commitOffsets(
   cluster: Cluster,
-  _wire: Wire,
   group: string,
   membership: Membership,
   offsets: readonly OffsetToCommit[],
@@ -120,7 +116,6 @@ export async function commitOffsets(
 /** Offsets of partitions, by partitionKey. `latest` under read_committed is the last stable offset, else the end of the log. */
 export function listOffsets(
   cluster: Cluster,
-  wire: Wire,
   partitions: readonly TopicPartition[],
   at: OffsetAt,
   isolation: Isolation,
@@ -138,7 +133,7 @@ export function listOffsets(
         timestamp,
       }))
       const body = { replicaId: -1, isolationLevel: isolation === 'read_committed' ? 1 : 0, topics }
-      const answer = await wire.request(node, purpose, 'ListOffsets', body)
+      const answer = await cluster.wire.request(node, purpose, 'ListOffsets', body)
       return new Map(
         answer.topics.flatMap((topic) =>
           topic.partitions.map((found) => {

@@ -1,5 +1,6 @@
 /** Sends finished record batches to the leaders of their partitions: cut into requests, in order, the same bytes until answered. */
-import { errorOf, isRetry, verdictError, verdictOf } from '../commit/verdicts.ts'
+import { errorOf, verdictError } from '../commit/verdict-errors.ts'
+import { isRetry, verdictOf } from '../commit/verdicts.ts'
 import { ConnectionError, FatalError, FencedError } from '../errors.ts'
 import { Again, type RetryLimits, retry } from '../retry.ts'
 import { type Cluster, kafkaError } from './cluster.ts'

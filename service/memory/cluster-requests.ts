@@ -7,7 +7,7 @@ import type { TransactionCoordinator } from './transaction-coordinator.ts'
 
 const authorizedOperationsUnknown = -2_147_483_648
 const noTopicId = '0'.repeat(32)
-export const clusterId = 'in-memory-kafka'
+const clusterId = 'in-memory-kafka'
 
 /** The address that a node is given in answers; nobody listens there. */
 const host = 'memory'

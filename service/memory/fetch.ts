@@ -13,11 +13,12 @@ export interface FetchContext {
   readonly topics: Topics
 }
 
-/** Answers at once if there is enough to read, or an error; otherwise when there is, at the latest after `maxWaitMs`. */
+/** Answers at once if there is enough to read, or an error; otherwise when there is, at the latest after `maxWaitMs`, or when nobody waits. */
 export function fetch(
   context: FetchContext,
   node: number,
   request: RequestOf<'Fetch'>,
+  gone: AbortSignal,
 ): Promise<AnswerOf<'Fetch'>> | AnswerOf<'Fetch'> {
   if (request.maxWaitMs <= 0 || isReady(context, node, request)) return read(context, node, request)
   const over = new AbortController()
@@ -25,6 +26,7 @@ export function fetch(
   const answer = () => {
     if (over.signal.aborted) return
     over.abort()
+    gone.removeEventListener('abort', answer)
     for (const unwatch of unwatchers) unwatch()
     resolve(read(context, node, request))
   }
@@ -33,6 +35,7 @@ export function fetch(
       if (isReady(context, node, request)) answer()
     }),
   )
+  gone.addEventListener('abort', answer)
   void context.clock.sleep(request.maxWaitMs, over.signal).then(answer)
   return promise
 }

@@ -1,5 +1,6 @@
 /** A clock moved by hand: sleepers wake when time is moved past them, in order; randomness comes from a seed. */
 import type { Clock } from '../clock.ts'
+import { seededRandom } from '../seeded-random.ts'
 
 interface Sleeper {
   readonly due: number
@@ -11,13 +12,13 @@ export class ManualClock implements Clock {
   #wall: number
   #monotonic = 0
   #order = 0
-  #state: number
+  readonly #random: () => number
   readonly #sleepers = new Set<Sleeper>()
 
   /** @param seed any 32-bit integer; equal seeds give equal sequences */
   constructor(now: number, seed = 1) {
     this.#wall = now
-    this.#state = seed | 0
+    this.#random = seededRandom(seed)
   }
 
   now(): number {
@@ -42,12 +43,8 @@ export class ManualClock implements Clock {
     })
   }
 
-  /** Mulberry32. */
   random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+    return this.#random()
   }
 
   id(): string {

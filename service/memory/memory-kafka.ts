@@ -11,7 +11,7 @@ import { fetch } from './fetch.ts'
 import { GroupCoordinator } from './group-coordinator.ts'
 import { deleteGroups, describeGroups, listGroups } from './group-requests.ts'
 import { deleteRecords, describeProducers, listOffsets, offsetForLeaderEpoch } from './log-requests.ts'
-import { MemoryWire } from './memory-wire.ts'
+import { type Client, MemoryWire } from './memory-wire.ts'
 import { commitOffsets, commitOffsetsInTransaction, fetchOffsets } from './offset-requests.ts'
 import { type CommittedOffset, type OffsetPlace, OffsetStore } from './offset-store.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -41,7 +41,7 @@ export interface MemoryKafkaOptions {
 
 /** What a node does with a request of each kind. */
 type Handlers = {
-  readonly [A in Api]: (node: NodeId, body: RequestOf<A>, clientId: string) => Promise<AnswerOf<A>> | AnswerOf<A>
+  readonly [A in Api]: (node: NodeId, body: RequestOf<A>, client: Client) => Promise<AnswerOf<A>> | AnswerOf<A>
 }
 
 export class MemoryKafka {
@@ -55,6 +55,7 @@ export class MemoryKafka {
   readonly #groups: GroupCoordinator
   readonly #offsets = new OffsetStore()
   readonly #handlers: Handlers
+  readonly #closing = new AbortController()
 
   constructor(options: MemoryKafkaOptions) {
     const { clock } = options
@@ -86,11 +87,13 @@ export class MemoryKafka {
       clientId,
       nodes: this.nodes,
       dispatch: (node, client, api, body) => this.#handlers[api](node, body, client),
+      clusterGone: this.#closing.signal,
     })
   }
 
-  /** Stops all alarms; the cluster is not to be used any more. */
+  /** Stops all alarms and closes all wires; the cluster is not to be used any more. */
   close(): void {
+    this.#closing.abort()
     this.#timers.cancelAll()
   }
 
@@ -196,7 +199,7 @@ export class MemoryKafka {
       DescribeCluster: () => describeCluster(this.nodes),
       FindCoordinator: (_, body) => findCoordinator(offsets, body),
       Produce: (node, body) => produce(offsets, node, body),
-      Fetch: (node, body) => fetch(offsets, node, body),
+      Fetch: (node, body, client) => fetch(offsets, node, body, client.gone),
       ListOffsets: (node, body) => listOffsets(topics, node, body),
       OffsetForLeaderEpoch: (node, body) => offsetForLeaderEpoch(topics, node, body),
       DeleteRecords: (node, body) => deleteRecords(topics, node, body),
@@ -208,7 +211,7 @@ export class MemoryKafka {
       ListTransactions: (node, body) => transactions.list(node, body),
       OffsetFetch: (node, body) => fetchOffsets(offsets, node, body),
       OffsetCommit: (node, body) => commitOffsets(offsets, node, body),
-      JoinGroup: (node, body, clientId) => groups.join(node, clientId, body),
+      JoinGroup: (node, body, client) => groups.join(node, client.id, body),
       SyncGroup: (node, body) => groups.sync(node, body),
       Heartbeat: (node, body) => groups.heartbeat(node, body),
       LeaveGroup: (node, body) => groups.leave(node, body),

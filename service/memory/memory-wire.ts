@@ -4,10 +4,17 @@ import { ConnectionError } from '../errors.ts'
 import type { AnswerOf, Api, RequestOf } from '../kafka/wire/messages.ts'
 import { bootstrapNode, type NodeId, type RequestOptions, type Wire } from '../kafka/wire/wire.ts'
 
+/** Who sends a request, as the broker sees it. */
+export interface Client {
+  readonly id: string
+  /** Aborted when its connections are gone: nobody waits for a held answer any more. */
+  readonly gone: AbortSignal
+}
+
 /** Carries a request out. It has taken effect when this returns; the answer may come later, if the broker holds the request. */
 export type Dispatch = <A extends Api>(
   node: NodeId,
-  clientId: string,
+  client: Client,
   api: A,
   body: RequestOf<A>,
 ) => Promise<AnswerOf<A>> | AnswerOf<A>
@@ -17,6 +24,8 @@ export interface MemoryWireOptions {
   readonly clientId: string
   readonly nodes: readonly NodeId[]
   readonly dispatch: Dispatch
+  /** Aborted when the whole cluster is gone: closes the wire. */
+  readonly clusterGone: AbortSignal
 }
 
 const timeoutMsDefault = 30_000
@@ -27,10 +36,12 @@ export class MemoryWire implements Wire {
   readonly #connections = new Map<string, Promise<unknown>>()
   /** Fails the requests that are under way. */
   readonly #pending = new Set<(error: ConnectionError) => void>()
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(options: MemoryWireOptions) {
     this.#options = options
+    const { signal } = this.#closing
+    options.clusterGone.addEventListener('abort', () => void this.close(), { once: true, signal })
   }
 
   async request<A extends Api>(
@@ -42,14 +53,15 @@ export class MemoryWire implements Wire {
   ): Promise<AnswerOf<A>> {
     const { nodes, clientId, dispatch } = this.#options
     const actual = node === bootstrapNode ? (nodes[0] ?? node) : node
-    if (this.#isClosed) throw closed(api)
+    const { signal: gone } = this.#closing
+    if (gone.aborted) throw closed(api)
     if (!nodes.includes(actual)) throw new ConnectionError(`There is no node ${actual}.`, { fields: { api, node } })
     const connection = `${actual}/${purpose}`
     const before = this.#connections.get(connection)
     const carryOut = () => {
       // A request that waits in the socket of a process that is gone does not reach the broker.
-      if (this.#isClosed) throw closed(api)
-      return dispatch(actual, clientId, api, body)
+      if (gone.aborted) throw closed(api)
+      return dispatch(actual, { id: clientId, gone }, api, body)
     }
     // A broker reads the next request of a connection when it has answered the one before.
     const answer = before === undefined ? carryOut() : before.then(carryOut)
@@ -64,8 +76,8 @@ export class MemoryWire implements Wire {
   }
 
   close(): Promise<void> {
-    this.#isClosed = true
     for (const fail of this.#pending) fail(new ConnectionError('The wire was closed while requests were under way.'))
+    this.#closing.abort()
     return Promise.resolve()
   }
 

@@ -8,7 +8,7 @@ import type { Key } from '../topology/node.ts'
 export type KeyKind = 's' | 'n' | 'b'
 
 /** @throws TypeError for what cannot be a key */
-export function kindOfKey(key: unknown): KeyKind {
+function kindOfKey(key: unknown): KeyKind {
   if (typeof key === 'string') return 's'
   if (typeof key === 'bigint') return 'b'
   if (typeof key === 'number' && !Number.isNaN(key)) return 'n'

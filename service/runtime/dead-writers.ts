@@ -2,7 +2,6 @@
 import type { Clock } from '../clock.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { fenceTransaction, openTransactions } from '../kafka/hanging-transactions.ts'
-import type { Wire } from '../kafka/wire/wire.ts'
 import type { Log } from '../log.ts'
 import { transactionalIdPrefix } from '../topology/names.ts'
 
@@ -13,11 +12,12 @@ export interface DeadWriterContext {
   readonly plan: { readonly application: string }
   readonly transactionalId: string
   readonly cluster: Cluster
-  readonly wire: Wire
   readonly clock: Clock
   readonly log: Log
   readonly progress: () => void
   readonly liveIds: () => readonly string[]
+  /** Aborted: nobody waits for what is held back any more. */
+  readonly signal: AbortSignal
 }
 
 interface Stuck {
@@ -32,11 +32,11 @@ interface Stuck {
 /** True where a writer was fenced: what was read before is old, so that the task must be taken from its first step again. */
 export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stuck): Promise<boolean> {
   if (context.clock.monotonic() - stuck.since < patienceMs) return false
-  const { cluster, wire } = context
+  const { cluster, progress, signal } = context
+  const limits = { progress, signal }
   const prefix = transactionalIdPrefix(context.plan.application)
   let fenced = false
-  for (const { transactionalId, state } of await openTransactions(cluster, wire, stuck.topic, stuck.partition)) {
-    context.progress()
+  for (const { transactionalId, state } of await openTransactions(cluster, stuck.topic, stuck.partition, limits)) {
     if (state !== 'Ongoing' || transactionalId === context.transactionalId) continue
     const dead = transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
     if (!dead && !stuck.ownChangelog) continue
@@ -44,7 +44,7 @@ export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stu
       { transactionalId, topic: stuck.topic, partition: stuck.partition },
       'fencing the open transaction of a dead writer',
     )
-    await fenceTransaction(cluster, wire, transactionalId)
+    await fenceTransaction(cluster, transactionalId, limits)
     fenced = true
   }
   return fenced

@@ -115,9 +115,10 @@ export class DriverProcesses {
   async #untilDone(done: Promise<unknown>): Promise<void> {
     const { clock } = this.#world
     let over = false
-    void done.finally(() => {
+    const end = () => {
       over = true
-    })
+    }
+    void done.then(end, end)
     for (let round = 0; !over && round < roundsMax; round++) {
       await new Promise<void>((resolve) => setImmediate(resolve))
       if (!over) clock.advanceMonotonic(clock.nextDue() ?? 1)

@@ -6,8 +6,7 @@ import { type Duration, durationMs } from '../duration.ts'
 import { FatalError } from '../errors.ts'
 import { Cluster } from '../kafka/cluster.ts'
 import { partitionForKey } from '../kafka/records/murmur2.ts'
-import { RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
-import { bootstrapNode, type Wire } from '../kafka/wire/wire.ts'
+import { outsideTransactions, RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
 import { silentLog } from '../log.ts'
 import { ManualClock } from '../memory/manual-clock.ts'
 import { MemoryKafka } from '../memory/memory-kafka.ts'
@@ -16,59 +15,7 @@ import type { SinkNode, SourceNode } from '../topology/node.ts'
 import { requiredTopics } from '../topology/plan.ts'
 import { DriverProcesses } from './driver-processes.ts'
 import { prepare } from './start-up.ts'
-
-export interface TestDriverOptions {
-  /** The wall clock, in ms. Default: the newest timestamp sent. */
-  readonly now?: number
-  /** Of every source and sink topic. Default 1. */
-  readonly partitions?: number
-  /** Default 1. */
-  readonly workers?: number
-  readonly batchRecordsMax?: number
-  /** Of everything random: ids and the jitter of pauses. */
-  readonly seed?: number
-}
-
-export interface RecordToSend {
-  readonly key?: unknown
-  readonly value: unknown
-  readonly timestamp?: number
-  readonly partition?: number
-  readonly headers?: Readonly<Record<string, Buffer>>
-}
-export interface BytesToSend {
-  readonly key?: Buffer | null
-  readonly value: Buffer | null
-  readonly timestamp?: number
-  readonly partition?: number
-}
-export interface ReadRecord<V> {
-  readonly key: unknown
-  readonly value: V
-  readonly timestamp: number
-  readonly partition: number
-  readonly headers: Readonly<Record<string, Buffer>>
-}
-
-/** The real tasks on an in-memory Kafka and a clock moved by hand. */
-export interface TestDriver {
-  /** Encodes with the source's codecs; `value: null` is a tombstone. @throws for a source that can only decode: sendBytes then. */
-  send(topic: string, ...records: readonly RecordToSend[]): void
-  sendBytes(topic: string, ...records: readonly BytesToSend[]): void
-  /** Runs one micro-batch; moves the clock by one interval; resolves when it is committed. Rejects with the fault that stopped the worker. */
-  batch(): Promise<void>
-  /** Runs batches until no input is left. */
-  drain(): Promise<void>
-  /** Moves the clock, and runs the batches that fall due. */
-  advance(by: Duration): Promise<void>
-  /** Committed records since the last read, decoded with the sink's codecs; as Buffer where a sink can only encode. */
-  read<V = unknown>(topic: string): readonly ReadRecord<V>[]
-  /** The committed entries of a store, of all partitions. */
-  state<V = unknown>(store: string): ReadonlyMap<string, V>
-  /** A worker loses everything that is not committed, and starts again from what is. Default: all of them. */
-  crash(worker?: number): Promise<void>
-  stop(): Promise<void>
-}
+import type { BytesToSend, ReadRecord, RecordToSend, TestDriver, TestDriverOptions } from './test-driver.ts'
 
 /** Starts a driver. The default interval of a `continuous` topology is 100 ms. */
 export async function testDriver(topology: Topology, options: TestDriverOptions = {}): Promise<TestDriver> {
@@ -78,13 +25,11 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
   const partitions = options.partitions ?? 1
   for (const topic of requiredTopics(graph))
     kafka.createTopic(topic, { partitions, configs: { 'message.timestamp.after.max.ms': anyTime } })
-  const wire = kafka.wire('driver')
-  const cluster = new Cluster(wire, clock)
+  const cluster = new Cluster(kafka.wire('driver'), clock)
   const { plan, topics } = await prepare({
     graph,
     application: topology.name,
     cluster,
-    wire,
     clock,
     log: silentLog,
     startTimeoutMs: 0,
@@ -99,7 +44,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
     batchRecordsMax: options.batchRecordsMax ?? 1_000_000,
   })
   await processes.start()
-  return new Driver(graph, processes, { clock, kafka, wire, clockFollows: options.now === undefined })
+  return new Driver(graph, processes, { clock, kafka, clockFollows: options.now === undefined })
 }
 
 /** As internal topics have it: records of any event time are taken. */
@@ -108,7 +53,6 @@ const anyTime = '9223372036854775807'
 interface World {
   readonly clock: ManualClock
   readonly kafka: MemoryKafka
-  readonly wire: Wire
   /** The clock stands at the newest timestamp sent. */
   readonly clockFollows: boolean
 }
@@ -118,7 +62,6 @@ class Driver implements TestDriver {
   readonly #processes: DriverProcesses
   readonly #clock: ManualClock
   readonly #kafka: MemoryKafka
-  readonly #wire: Wire
   readonly #readUpTo = new Map<string, number>()
   #clockFollows: boolean
   #rotation = 0
@@ -128,7 +71,6 @@ class Driver implements TestDriver {
     this.#processes = processes
     this.#clock = world.clock
     this.#kafka = world.kafka
-    this.#wire = world.wire
     this.#clockFollows = world.clockFollows
   }
 
@@ -233,33 +175,10 @@ class Driver implements TestDriver {
     const partition = record.partition ?? (key === null ? this.#rotation++ % partitions : partitionForKey(key, partitions))
     const timestamp = record.timestamp ?? this.#clock.now()
     if (this.#clockFollows && timestamp > this.#clock.now()) this.#clock.setWall(timestamp)
-    const offset = this.#kafka.endOffset(topic, partition)
-    this.#produce(topic, partition, { key, value: record.value, timestamp, headers: Object.entries(record.headers ?? {}) })
-    this.#processes.sent.add(topic, partition, offset)
-  }
-
-  /** The in-memory Kafka carries a request out when it is sent; only the answer comes later. */
-  #produce(
-    topic: string,
-    partition: number,
-    record: {
-      readonly key: Buffer | null
-      readonly value: Buffer | null
-      readonly timestamp: number
-      readonly headers: readonly (readonly [string, Buffer])[]
-    },
-  ): void {
     const batch = new RecordBatchBuilder()
-    batch.append(record.key, record.value, record.timestamp, record.headers)
-    const records = batch.finish({
-      producerId: -1,
-      producerEpoch: -1,
-      firstSequence: -1,
-      transactional: false,
-      compression: 'none',
-    })
-    const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
-    void this.#wire.request(bootstrapNode, 'send', 'Produce', { transactionalId: null, acks: -1, timeoutMs: 1000, topicData })
+    batch.append(key, record.value, timestamp, Object.entries(record.headers ?? {}))
+    const offset = this.#kafka.append(topic, partition, batch.finish(outsideTransactions))
+    this.#processes.sent.add(topic, partition, offset)
   }
 
   #partitions(topic: string): number {

@@ -49,7 +49,6 @@ export function openSeat(options: SeatOptions, worker: number, fail: (error: Cau
       new GroupMember({
         ...timing,
         cluster: new Cluster(wire, clock),
-        wire,
         clock,
         groupId: group,
         instanceId: instanceId === null ? null : groupInstanceId(instanceId, worker),

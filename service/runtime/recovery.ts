@@ -1,5 +1,6 @@
 /** What a worker does about an error: drop everything, settle with Kafka, take its tasks again (P3, P4, P12). Nothing resumes from memory. */
 import { CaudalError, ConfigurationError, FatalError, FencedError, LostError, StoreFencedError } from '../errors.ts'
+import type { ProducerState } from '../kafka/producer-lifecycle.ts'
 import type { WorkerResources } from './worker-resources.ts'
 
 const backOffMsMax = 2000
@@ -42,9 +43,12 @@ export async function recover(resources: WorkerResources, error: unknown): Promi
   else if (membership.current !== null) tasks.retake()
 }
 
+/** An `uncertain` one is for the next life to settle: an abort could only be refused. */
+const mayBeOpen: readonly ProducerState[] = ['open', 'positioned', 'failed']
+
 /** So that readers need not wait for the transaction's time-out; what ended the worker is the error that counts. */
 async function abortWhatIsOpen({ producer, parts }: WorkerResources): Promise<void> {
-  if (producer.state !== 'open') return
+  if (!mayBeOpen.includes(producer.state)) return
   try {
     await producer.end(false)
   } catch (error) {

@@ -3,14 +3,12 @@ import type { Clock } from '../clock.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { deleteRecordsBefore } from '../kafka/internal-topics.ts'
 import { partitionKey } from '../kafka/offsets.ts'
-import type { Wire } from '../kafka/wire/wire.ts'
 import type { Log } from '../log.ts'
 import type { Plan } from '../topology/plan.ts'
 
 export interface PurgeParts {
   readonly plan: Plan
   readonly cluster: Cluster
-  readonly wire: Wire
   readonly clock: Clock
   readonly log: Log
 }
@@ -28,6 +26,7 @@ export class RepartitionPurge {
   readonly #parts: PurgeParts
   readonly #topics: ReadonlySet<string>
   readonly #committed = new Map<string, Position>()
+  readonly #stop = new AbortController()
   #last: number
   #running = false
 
@@ -54,8 +53,13 @@ export class RepartitionPurge {
     })
   }
 
+  /** Gives up what is under way. */
+  close(): void {
+    this.#stop.abort()
+  }
+
   async #purge(): Promise<void> {
-    const { cluster, wire, log } = this.#parts
+    const { cluster, log } = this.#parts
     const positions = [...this.#committed.values()].map(({ topic, partition, position }) => ({
       topic,
       partition,
@@ -63,8 +67,9 @@ export class RepartitionPurge {
     }))
     this.#committed.clear()
     try {
-      await deleteRecordsBefore(cluster, wire, positions)
+      await deleteRecordsBefore(cluster, positions, { signal: this.#stop.signal })
     } catch (error) {
+      if (this.#stop.signal.aborted) return
       // Only space is at stake: the next commit names the positions again.
       log.warn({ error: String(error) }, 'records of repartition topics could not be deleted: trying again later')
     }

@@ -1,7 +1,7 @@
 /** Brings one store partition up to the end of its changelog, and reads its last progress record on the way (P8, P10). */
 import { decodeProgress, type ProgressRecord } from '../commit/progress-record.ts'
 import { parseChangelogRecord } from '../commit/changelog-record.ts'
-import { FatalError, StoppedError, StoreUnavailableError } from '../errors.ts'
+import { FatalError, StoppedError } from '../errors.ts'
 import type { Feed, FetchedChunk } from '../kafka/fetcher.ts'
 import { listOffsets, partitionKey } from '../kafka/offsets.ts'
 import { chunksOf } from '../state/chunks.ts'
@@ -9,7 +9,8 @@ import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { StoreSpec } from '../topology/node.ts'
 import { freeFromDeadWriters } from './dead-writers.ts'
-import type { TakingContext } from './taking-context.ts'
+import { limitsOf, type TakingContext } from './taking-context.ts'
+import { untilAvailable } from './until-available.ts'
 
 export interface RestoredStore {
   readonly spec: StoreSpec
@@ -31,13 +32,14 @@ interface ToRestore {
 
 /** @throws FatalError where the changelog cannot be read as one; StoppedError when aborted */
 export async function restoreStore(context: TakingContext, store: ToRestore): Promise<RestoredStore | 'again'> {
-  const { plan, cluster, wire } = context
+  const { plan, cluster } = context
   const changelog = plan.changelogOf(store.spec.name)
   const { partition } = parseTaskId(store.id)
   const changelogId = (await cluster.topics([changelog])).get(changelog)?.id ?? ''
   const target = { topic: changelog, partition }
   const at = async (where: 'earliest' | 'latest') =>
-    (await listOffsets(cluster, wire, [target], where, 'read_uncommitted')).get(partitionKey(changelog, partition))?.offset ?? 0
+    (await listOffsets(cluster, [target], where, 'read_uncommitted', limitsOf(context))).get(partitionKey(changelog, partition))
+      ?.offset ?? 0
   // The end is asked for after the offsets were read and the store was acquired: nothing that counts can come behind it.
   const end = await at('latest')
   const earliest = await at('earliest')
@@ -70,7 +72,7 @@ async function trustedMarker(
       'the store does not fit its changelog: building it anew',
     )
   }
-  await untilAvailable(context, () => handle.rebuild(earliest))
+  await untilAvailable(context, { store: spec.name, task: id }, () => handle.rebuild(earliest))
   return { position: earliest, chunk: 0 }
 }
 
@@ -129,23 +131,9 @@ async function applyWrites(
 ): Promise<Marker> {
   if (to <= from.position) return from
   for (const chunk of chunksOf(from, to, writes)) {
-    context.progress()
-    await untilAvailable(context, () => handle.apply(chunk))
+    await untilAvailable(context, { ...handle.id }, () => handle.apply(chunk))
   }
   return { position: to, chunk: 0 }
-}
-
-async function untilAvailable(context: TakingContext, act: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; !context.signal.aborted; attempt++) {
-    context.progress()
-    try {
-      return await act()
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error
-      await context.clock.sleep(Math.min(1000, 50 * 2 ** attempt), context.signal)
-    }
-  }
-  throw new StoppedError('restoring was given up')
 }
 
 /** The last write of each key of a chunk, from the offset `from` on, and the last progress record of all of it. */

@@ -4,7 +4,6 @@ import { offsetMetadataBytesAtMost, offsetMetadataBytesMax } from '../commit/off
 import { ConfigurationError, ConnectionError, FatalError, StoppedError } from '../errors.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { ensureInternalTopics } from '../kafka/internal-topics.ts'
-import type { Wire } from '../kafka/wire/wire.ts'
 import type { Log } from '../log.ts'
 import type { Graph } from '../topology/graph.ts'
 import { type Plan, planOf, requiredTopics } from '../topology/plan.ts'
@@ -14,7 +13,6 @@ export interface StartUpParts {
   readonly graph: Graph
   readonly application: string
   readonly cluster: Cluster
-  readonly wire: Wire
   readonly clock: Clock
   readonly log: Log
   /** Aborted: the start is given up. */
@@ -33,7 +31,7 @@ export interface Prepared {
 
 /** @throws ConfigurationError with every defect; FatalError where no broker was reached in time */
 export async function prepare(parts: StartUpParts): Promise<Prepared> {
-  const { graph, application, cluster, wire } = parts
+  const { graph, application, cluster } = parts
   await connect(parts)
   const named = requiredTopics(graph)
   const found = await cluster.topics(named)
@@ -47,8 +45,8 @@ export async function prepare(parts: StartUpParts): Promise<Prepared> {
     replicationFactor,
     configs: {},
   }))
-  await ensureInternalTopics(cluster, wire, specs)
-  const topics = await factsOf(cluster, wire, [...named, ...specs.map(({ name }) => name)])
+  await ensureInternalTopics(cluster, specs)
+  const topics = await factsOf(cluster, [...named, ...specs.map(({ name }) => name)])
   return { plan, topics }
 }
 

@@ -15,6 +15,9 @@ export interface SupervisorParts {
   readonly watchEveryMs: number
 }
 
+/** The workers' share of `shutdownTimeoutMs`: the rest is for leaving the group. */
+const workersShare = 0.8
+
 /**
  * ```
  * starting ──> running ──> stopping ──> stopped
@@ -85,7 +88,7 @@ export class Supervisor {
   async #stopSeats(): Promise<boolean> {
     const { clock, shutdownTimeoutMs } = this.#parts
     const within = new AbortController()
-    const all = Promise.all(this.#seats.map((seat) => seat.stop(shutdownTimeoutMs))).then(() => true)
+    const all = Promise.all(this.#seats.map((seat) => seat.stop(workersShare * shutdownTimeoutMs))).then(() => true)
     const stopped = await Promise.race([all, clock.sleep(shutdownTimeoutMs, within.signal).then(() => false)])
     within.abort()
     return stopped

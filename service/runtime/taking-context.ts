@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Fetcher } from '../kafka/fetcher.ts'
-import type { Wire } from '../kafka/wire/wire.ts'
+import type { AskLimits } from '../kafka/leader-requests.ts'
 import type { Log } from '../log.ts'
 import type { StoreBackend } from '../state/store-backend.ts'
 import type { Plan } from '../topology/plan.ts'
@@ -13,7 +13,6 @@ export interface TakingContext {
   readonly group: string
   readonly transactionalId: string
   readonly cluster: Cluster
-  readonly wire: Wire
   readonly clock: Clock
   readonly backend: StoreBackend
   /** Reads changelogs, apart from the input. */
@@ -27,3 +26,6 @@ export interface TakingContext {
   readonly membership: () => Membership
   readonly liveIds: () => readonly string[]
 }
+
+/** Each attempt to ask Kafka is progress, and none is made any more for a task that was given up (P15, P17). */
+export const limitsOf = ({ progress, signal }: Pick<TakingContext, 'progress' | 'signal'>): AskLimits => ({ progress, signal })

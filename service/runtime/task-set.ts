@@ -66,6 +66,11 @@ export class TaskSet {
     for (const id of this.#wanted) this.giveUp(id)
   }
 
+  /** The membership is gone: takings end at once, and not at the next boundary, when there may be another membership to commit under (P1). */
+  stopTaking(): void {
+    for (const controller of this.#taking.values()) controller.abort()
+  }
+
   /** Drops all that is in memory (P3). The tasks stay wanted: `assign` or `retake` takes them again. */
   dropAll(): void {
     for (const id of this.#wanted) this.#drop(id)

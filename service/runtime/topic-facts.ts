@@ -1,7 +1,6 @@
 /** What the outputs need to know of a topic: how many partitions it has, and how large a message may be. Asked once, then known. */
 import type { Cluster } from '../kafka/cluster.ts'
 import { topicConfigs } from '../kafka/internal-topics.ts'
-import type { Wire } from '../kafka/wire/wire.ts'
 import type { OutputBuffer } from '../sink/output-buffer.ts'
 
 export interface TopicFact {
@@ -14,9 +13,9 @@ export interface TopicFact {
 const messageBytesMaxByDefault = 1048588
 
 /** The facts of those of `topics` that exist. */
-export async function factsOf(cluster: Cluster, wire: Wire, topics: readonly string[]): Promise<ReadonlyMap<string, TopicFact>> {
+export async function factsOf(cluster: Cluster, topics: readonly string[]): Promise<ReadonlyMap<string, TopicFact>> {
   const found = await cluster.topics(topics)
-  const configs = await topicConfigs(cluster, wire, [...found.keys()])
+  const configs = await topicConfigs(cluster, [...found.keys()])
   const messageBytesMax = (topic: string) => configs.get(topic)?.messageBytesMax ?? messageBytesMaxByDefault
   return new Map(
     [...found].map(([topic, { partitions }]) => [
@@ -28,13 +27,11 @@ export async function factsOf(cluster: Cluster, wire: Wire, topics: readonly str
 
 export class TopicFacts {
   readonly #cluster: Cluster
-  readonly #wire: Wire
   readonly #facts: Map<string, TopicFact>
 
   /** `known`: what was found out at the start. */
-  constructor(cluster: Cluster, wire: Wire, known: ReadonlyMap<string, TopicFact>) {
+  constructor(cluster: Cluster, known: ReadonlyMap<string, TopicFact>) {
     this.#cluster = cluster
-    this.#wire = wire
     this.#facts = new Map(known)
   }
 
@@ -51,7 +48,7 @@ export class TopicFacts {
   async resolve(outputs: OutputBuffer): Promise<void> {
     const unresolved = outputs.unresolvedTopics()
     if (unresolved.length === 0) return
-    for (const [topic, fact] of await factsOf(this.#cluster, this.#wire, unresolved)) this.#facts.set(topic, fact)
+    for (const [topic, fact] of await factsOf(this.#cluster, unresolved)) this.#facts.set(topic, fact)
     for (const topic of unresolved) outputs.resolve(topic, this.partitionsOf(topic))
   }
 }

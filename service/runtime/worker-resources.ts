@@ -63,7 +63,7 @@ export class WorkerResources {
     const progress = () => flags.advance()
     const cluster = new Cluster(wire, clock)
     this.cluster = cluster
-    const fetching = { cluster, wire, clock, isolation: 'read_committed', maxWaitMs: settings.fetchWaitMs } as const
+    const fetching = { cluster, clock, isolation: 'read_committed', maxWaitMs: settings.fetchWaitMs } as const
     const limits = { partitionBytesMax: settings.fetchPartitionBytesMax, readAheadBytesMax: settings.readAheadBytesMax }
     this.fetcher = new Fetcher({ ...fetching, ...limits, purpose: 'fetch' })
     this.#fetching = { ...fetching, ...limits }
@@ -74,8 +74,6 @@ export class WorkerResources {
     }
     this.producer = new TransactionalProducer({
       cluster,
-      wire,
-      clock,
       transactionalId: ids.transactionalId,
       timeoutMs: settings.transactionTimeoutMs,
       compression: settings.compression,
@@ -84,14 +82,14 @@ export class WorkerResources {
     })
     this.queue = new ApplyQueue({ bytesMax: settings.applyQueueBytesMax, clock, metrics, progress, onFailure: loop.wake })
     this.cache = new EntryCache(settings.cacheBytesMax)
-    this.topics = new TopicFacts(cluster, wire, parts.topics)
+    this.topics = new TopicFacts(cluster, parts.topics)
     this.outputs = new OutputBuffer({
       partitionsOf: (topic) => this.topics.partitionsOf(topic),
       messageBytesMax: (topic) => this.topics.messageBytesMax(topic),
       compression: settings.compression,
     })
     this.printed = new PrintedRows(parts.post)
-    this.purge = new RepartitionPurge({ plan: parts.plan, cluster, wire, clock, log })
+    this.purge = new RepartitionPurge({ plan: parts.plan, cluster, clock, log })
     this.tasks = new TaskSet({
       clock,
       log,
@@ -158,15 +156,25 @@ export class WorkerResources {
     for (const { feeds } of this.tasks.running.values()) for (const feed of feeds) reportLag(metrics, feed)
   }
 
-  /** A stop with grace: what was committed reaches the backend, within the time given. */
+  /** A stop with grace: what was committed reaches the backend, if that is not away for the time given. */
   async drain(withinMs: number): Promise<void> {
-    await Promise.race([this.queue.drained(), this.parts.clock.sleep(withinMs)])
+    const { clock, log } = this.parts
+    const done = new AbortController()
+    await Promise.race([this.queue.drained(), clock.sleep(Math.max(0, withinMs), done.signal)])
+    done.abort()
+    const stores = this.queue.pending.map(({ store, partition }) => `${store} ${partition}`)
+    if (stores.length > 0)
+      log.warn(
+        { stores },
+        'stopped before the state backend had every change: who takes these stores next brings them up to date',
+      )
   }
 
   async close(): Promise<void> {
+    // It leaves the apply queue empty, and waits for nothing that is under way there: the backend may be away (P15).
     this.tasks.giveUpAll()
     this.heartbeats.close()
-    await this.queue.discard()
+    this.purge.close()
     await this.fetcher.close()
   }
 
@@ -181,13 +189,12 @@ export class WorkerResources {
   }
 
   #takingParts() {
-    const { plan, ids, wire, clock, backend, log, post, flags } = this.parts
+    const { plan, ids, clock, backend, log, post, flags } = this.parts
     return {
       plan,
       group: ids.group,
       transactionalId: ids.transactionalId,
       cluster: this.cluster,
-      wire,
       clock,
       backend,
       log,

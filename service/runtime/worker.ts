@@ -20,7 +20,9 @@ export class Worker {
   #leftover = false
   /** Counts the cuts, so that partitions take turns in being the first. */
   #turn = 0
-  #stopWithinMs: number | null = null
+  #isStopping = false
+  /** Monotonic: until when a stop may wait for the state backend. */
+  #stopBy = 0
 
   constructor(parts: WorkerParts) {
     this.#parts = parts
@@ -33,11 +35,15 @@ export class Worker {
 
   /** Takes a message of the supervisor. What concerns the membership counts at once, the rest at the next boundary between batches. */
   deliver(message: ToWorker): void {
-    const { membership, heartbeats } = this.#resources
+    const { membership, heartbeats, tasks } = this.#resources
     if (message.kind === 'heartbeat') return heartbeats.answered(message.answer)
     if (message.kind === 'generation') return membership.moved(message)
     if (message.kind === 'assigned') membership.assigned(message)
-    if (message.kind === 'lost') membership.lost()
+    if (message.kind === 'lost') {
+      membership.lost()
+      tasks.stopTaking()
+    }
+    if (message.kind === 'stop') this.#stopBy = this.#parts.clock.monotonic() + message.deadlineMs
     this.#mail.push(message)
     this.#wake.abort()
     this.#interruption.abort()
@@ -48,17 +54,17 @@ export class Worker {
     try {
       await startProducer(this.#resources)
       post({ kind: 'ready' })
-      while (this.#stopWithinMs === null) {
+      while (!this.#isStopping) {
         try {
           this.#obey()
-          if (this.#stopWithinMs !== null) break
+          if (this.#isStopping) break
           if (this.#resources.unsettled !== null) await recover(this.#resources, this.#resources.unsettled)
           else await this.#runBatch()
         } catch (error) {
           await recover(this.#resources, error)
         }
       }
-      await this.#resources.drain(this.#stopWithinMs)
+      await this.#resources.drain(this.#stopBy - this.#parts.clock.monotonic())
     } finally {
       flags.busy = false
       await this.#resources.close()
@@ -86,7 +92,7 @@ export class Worker {
           tasks.giveUpAll()
           break
         case 'stop':
-          this.#stopWithinMs = message.deadlineMs
+          this.#isStopping = true
           break
         default:
       }

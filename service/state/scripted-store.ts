@@ -56,6 +56,10 @@ export class ScriptedStore implements StoreScripts {
   loseEntry(id: StoreId, key: Buffer): void {
     this.#partition(id).k.delete(key.toString('latin1'))
   }
+  /** DEL of a bucket, named by its hex digits. */
+  loseBucket(id: StoreId, bucket: string): void {
+    this.#partition(id).b.delete(bucket)
+  }
   /** The whole contents; `restore` sets the store back to them, as a failover to a lagging replica does. */
   snapshot(): { readonly restore: () => void } {
     const held = copyAll(this.#partitions)

@@ -76,7 +76,7 @@ export class BenchCluster {
   /** What has been written, committed or not. */
   async ends(topic: string): Promise<Ends> {
     const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
-    const found = await listOffsets(this.cluster, this.wire, all, 'latest', 'read_uncommitted')
+    const found = await listOffsets(this.cluster, all, 'latest', 'read_uncommitted')
     return all.map(({ partition }) => found.get(partitionKey(topic, partition))?.offset ?? 0)
   }
 
@@ -85,7 +85,6 @@ export class BenchCluster {
     const ends = await this.ends(topic)
     await deleteRecordsBefore(
       this.cluster,
-      this.wire,
       ends.map((offset, partition) => ({ topic, partition, offset })),
     )
   }
@@ -95,7 +94,7 @@ export class BenchCluster {
     const all = ends.map((_, partition) => ({ topic, partition }))
     const reached = (offsets: Awaited<ReturnType<typeof fetchStableOffsets>>) =>
       offsets !== 'unstable' && ends.every((end, partition) => (offsets.get(partitionKey(topic, partition))?.offset ?? -1) >= end)
-    while (!reached(await fetchStableOffsets(this.cluster, this.wire, group, all))) await systemClock.sleep(everyMs)
+    while (!reached(await fetchStableOffsets(this.cluster, group, all))) await systemClock.sleep(everyMs)
   }
 
   close(): Promise<void> {

@@ -30,9 +30,9 @@ const decode = rangeDecoderOf(json<AdEvent>())
 
 export async function openFetchSide({ brokers, topic }: SideOptions, kind: keyof typeof work): Promise<Side> {
   const bench = new BenchCluster(brokers)
-  const { cluster, wire } = bench
+  const { cluster } = bench
   await cluster.connect()
-  const fetcher = new Fetcher({ cluster, wire, clock: systemClock, isolation: 'read_committed', ...limits })
+  const fetcher = new Fetcher({ cluster, clock: systemClock, isolation: 'read_committed', ...limits })
   const feeds = Array.from({ length: partitions }, (_, partition) => fetcher.add(`${topic}-in`, partition, 0))
   const positions = feeds.map(() => 0)
   let found = 0

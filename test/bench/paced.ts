@@ -3,7 +3,7 @@ import { systemClock } from '../../service/clock.ts'
 import { Fetcher } from '../../service/kafka/fetcher.ts'
 import { byTopic } from '../../service/kafka/partition-key.ts'
 import { partitionForKey } from '../../service/kafka/records/murmur2.ts'
-import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
+import { outsideTransactions, RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
 import type { BenchCluster } from './bench-cluster.ts'
 import { partitions } from './events.ts'
 
@@ -27,14 +27,6 @@ const tickMs = 5
 const keys = Array.from({ length: 400 }, (_, i) => `user-${i}`)
 const partitionOfKey = keys.map((key) => partitionForKey(Buffer.from(key), partitions))
 const padding = '.'.repeat(190)
-const outsideTransactions = {
-  producerId: -1,
-  producerEpoch: -1,
-  firstSequence: -1,
-  transactional: false,
-  compression: 'none',
-} as const
-
 /** Appends `perSecond` events until `signal` is aborted. What the broker keeps waiting is not stamped before it is sent. */
 export async function produceSteadily(
   { cluster, wire }: BenchCluster,
@@ -71,12 +63,12 @@ export async function produceSteadily(
 
 /** Reads committed records from the topic's begin until `signal` is aborted. */
 export async function readSteadily(
-  { cluster, wire }: BenchCluster,
+  { cluster }: BenchCluster,
   topic: string,
   { see, signal }: { readonly see: (event: SeenEvent) => void; readonly signal: AbortSignal },
 ): Promise<void> {
   const limits = { maxWaitMs: 500, partitionBytesMax: 1 << 20, readAheadBytesMax: 16 << 20, purpose: `read-${topic}` }
-  const fetcher = new Fetcher({ cluster, wire, clock: systemClock, isolation: 'read_committed', ...limits })
+  const fetcher = new Fetcher({ cluster, clock: systemClock, isolation: 'read_committed', ...limits })
   const feeds = Array.from({ length: partitions }, (_, partition) => fetcher.add(topic, partition, 0))
   while (!signal.aborted) {
     await fetcher.arrival(signal)

@@ -86,7 +86,9 @@ class SideProcess {
   }
 
   static async open(spec: SideSpec, options: SideOptions): Promise<SideProcess> {
-    const child = fork(new URL('side-process.ts', import.meta.url), [spec.kind, JSON.stringify(options)])
+    // kafkajs 2.2.4 asks for timers in the past, of which Node warns.
+    const execArgv = ['--disable-warning=TimeoutNegativeWarning']
+    const child = fork(new URL('side-process.ts', import.meta.url), [spec.kind, JSON.stringify(options)], { execArgv })
     const side = new SideProcess(spec, child)
     await side.#message('open')
     return side

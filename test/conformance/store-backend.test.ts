@@ -16,6 +16,7 @@ const scriptedFaults: StoreFaults = {
   loseEverything: async () => scripted.loseEverything(),
   loseKey: async (id, key) => scripted.loseKey(id, key),
   loseEntry: async (id, key) => scripted.loseEntry(id, key),
+  loseBucket: async (id, bucket) => scripted.loseBucket(id, bucket),
   snapshot: async () => {
     const { restore } = scripted.snapshot()
     return async () => restore()

@@ -29,6 +29,9 @@ export function redisFaults(client: Redis | Cluster): StoreFaults {
     async loseEntry(id, key) {
       await client.hdel(redisKeys(id).entries, key)
     },
+    async loseBucket(id, bucket) {
+      await client.del(redisKeys(id).bucket(bucket))
+    },
     async snapshot(id) {
       const keys = await keysOf(client, id)
       const dumps = await Promise.all(keys.map(async (key) => ({ key, dump: await client.dumpBuffer(key) })))

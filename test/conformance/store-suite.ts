@@ -10,6 +10,8 @@ export interface StoreFaults {
   loseEverything(id: StoreId): Promise<void>
   loseKey(id: StoreId, key: 'm' | 'k' | 'x'): Promise<void>
   loseEntry(id: StoreId, key: Buffer): Promise<void>
+  /** `bucket` as hex digits. */
+  loseBucket(id: StoreId, bucket: string): Promise<void>
   /** Resolves with a function that sets the store back to what it holds now. */
   snapshot(id: StoreId): Promise<() => Promise<void>>
   /** All of it, as text that can be compared: keyed entries and, by hex digits, buckets. */
@@ -318,6 +320,15 @@ function noticesLosses(underTest: () => StoreUnderTest): void {
       })
     })
   }
+
+  durably(underTest, 'notices the loss of a bucket when it is written to', async (backend, faults) => {
+    const id = newId()
+    const handle = await emptyStore(backend, id)
+    await handle.apply({ from: zero, to: at(1), writes: [putIn(1, 'a', '1'), putIn(2, 'b', '2')] })
+    await faults.loseBucket(id, `${'00'.repeat(7)}01`)
+    await handle.apply({ from: at(1), to: at(2), writes: [putIn(2, 'c', '3')] })
+    await assert.rejects(handle.apply({ from: at(2), to: at(3), writes: [putIn(1, 'd', '4')] }), StoreLostError)
+  })
 
   durably(underTest, 'a rebuild that was broken off is never taken for a store', async (backend, faults) => {
     const id = newId()

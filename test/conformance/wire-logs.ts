@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { systemClock } from '../../service/clock.ts'
 import { decodeRecords } from '../../service/kafka/records/decode-records.ts'
-import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
+import { outsideTransactions, RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
 import type { RequestOf } from '../../service/kafka/wire/messages.ts'
 import { batchOf, eventually, expectError, fetchBody, fresh, type KafkaUnderTest, WireClient } from './wire-client.ts'
 
@@ -22,13 +22,7 @@ export function logTests(kafka: () => Promise<KafkaUnderTest>): void {
         ['empty', null],
       ])
       builder.append('', 'ä€𝄞', now + 5)
-      const identity = {
-        producerId: -1,
-        producerEpoch: -1,
-        firstSequence: -1,
-        transactional: false,
-        compression: 'zstd',
-      } as const
+      const identity = { ...outsideTransactions, compression: 'zstd' } as const
       assert.equal(await client.produce(topic, 0, batchOf(['first'])), 0)
       assert.equal(await client.produce(topic, 0, Buffer.from(builder.finish(identity))), 1)
       const fetched = await client.fetch(topic, 0)
@@ -137,14 +131,10 @@ export function logTests(kafka: () => Promise<KafkaUnderTest>): void {
       const topic = await client.createTopic(1, { 'cleanup.policy': 'compact' })
       const builder = new RecordBatchBuilder(64)
       builder.append(null, 'a', systemClock.now())
-      const identity = {
-        producerId: -1,
-        producerEpoch: -1,
-        firstSequence: -1,
-        transactional: false,
-        compression: 'none',
-      } as const
-      expectError((await client.tryProduce(topic, 0, Buffer.from(builder.finish(identity)))).errorCode, 'INVALID_RECORD')
+      expectError(
+        (await client.tryProduce(topic, 0, Buffer.from(builder.finish(outsideTransactions)))).errorCode,
+        'INVALID_RECORD',
+      )
     })
 
     test('offsets by time', async () => {

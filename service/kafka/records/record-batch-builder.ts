@@ -6,13 +6,22 @@ import { writeInt64 } from './int64.ts'
 
 export type RecordHeader = readonly [string, Buffer | string | null]
 
-/** What `finish` writes into the header of the batch. Outside transactions and idempotence: -1, -1, -1. */
+/** What `finish` writes into the header of the batch. */
 export interface BatchIdentity {
   readonly producerId: number
   readonly producerEpoch: number
   readonly firstSequence: number
   readonly transactional: boolean
   readonly compression: Compression
+}
+
+/** Of a batch that no transaction and no numbered producer stands behind. */
+export const outsideTransactions: BatchIdentity = {
+  producerId: -1,
+  producerEpoch: -1,
+  firstSequence: -1,
+  transactional: false,
+  compression: 'none',
 }
 
 /** More than the lengths, deltas and attributes of one record can take, and of one header. */

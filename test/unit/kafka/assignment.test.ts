@@ -53,6 +53,10 @@ test('of two that claim a task the higher generation is believed, and still wait
   const members = [member('old', ['0_0'], { generation: 3 }), member('new', ['0_0'], { generation: 5 })]
   const first = assignTasks(members, ['0_0'], 'f')
   assert.deepEqual([first.tasks.get('old'), first.tasks.get('new'), first.withheld], [[], [], ['0_0']])
+  for (const order of [members, members.toReversed()]) {
+    const { tasks } = assignTasks(order, ['0_0', '0_1'], 'f')
+    assert.deepEqual([tasks.get('old'), tasks.get('new')], [['0_1'], []], 'what is free goes to whoever is not believed')
+  }
   const second = assignTasks([member('old'), member('new', ['0_0'], { generation: 5 })], ['0_0'], 'f')
   assert.deepEqual(second.tasks.get('new'), ['0_0'])
 })

@@ -81,7 +81,7 @@ export class Bed {
 
   async topic(suffix: string, partitions = 1): Promise<string> {
     const name = `${this.id}-${suffix}`
-    await ensureInternalTopics(this.cluster, this.wire, [{ name, partitions, configs: {}, kind: 'repartition' }])
+    await ensureInternalTopics(this.cluster, [{ name, partitions, configs: {}, kind: 'repartition' }])
     return name
   }
 
@@ -89,11 +89,9 @@ export class Bed {
     transactionalId = this.id,
     options: Partial<ConstructorParameters<typeof TransactionalProducer>[0]> = {},
   ): TransactionalProducer {
-    const { cluster, wire, clock } = this
+    const { cluster } = this
     return new TransactionalProducer({
       cluster,
-      wire,
-      clock,
       transactionalId,
       timeoutMs: 10_000,
       guard: () => {},

@@ -5,21 +5,17 @@ import { Cluster } from '../../../service/kafka/cluster.ts'
 import { type Feed, Fetcher, type FetcherOptions } from '../../../service/kafka/fetcher.ts'
 import { deleteRecordsBefore, ensureInternalTopics } from '../../../service/kafka/internal-topics.ts'
 import { commitOffsets } from '../../../service/kafka/offsets.ts'
-import { RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
+import { outsideTransactions, RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
+import type { Wire } from '../../../service/kafka/wire/wire.ts'
+import type { RequestOf } from '../../../service/kafka/wire/messages.ts'
 import { Bed, batch, eventually, isReal } from './bed.ts'
 
 /** Writes outside of transactions. */
 async function append(bed: Bed, topic: string, partition: number, values: readonly string[]): Promise<void> {
   const records = new RecordBatchBuilder()
   for (const value of values) records.append(null, value, 1)
-  const bytes = records.finish({
-    producerId: -1,
-    producerEpoch: -1,
-    firstSequence: -1,
-    transactional: false,
-    compression: 'none',
-  })
+  const bytes = records.finish(outsideTransactions)
   const { node } = await bed.cluster.leader(topic, partition)
   const body = {
     transactionalId: null,
@@ -60,13 +56,12 @@ describe('Fetcher', () => {
   })
   after(() => bed.close())
 
-  function fetcherOf(from: Bed, options: Partial<FetcherOptions> = {}): Fetcher {
+  type Options = Partial<FetcherOptions & { wire: Wire }>
+  // A long poll that is out when its fetcher is closed keeps its connection: the next test must not wait for it.
+  function fetcherOf(from: Bed, { wire = from.client(), ...options }: Options = {}): Fetcher {
     const { clock } = from
-    // A long poll that is out when its fetcher is closed keeps its connection: the next test must not wait for it.
-    const wire = options.wire ?? from.client()
     return new Fetcher({
       cluster: new Cluster(wire, clock),
-      wire,
       clock,
       isolation: 'read_committed',
       maxWaitMs: 400,
@@ -199,7 +194,7 @@ describe('Fetcher', () => {
   test('a position outside of the log ends the feed with the offsets in the message', async () => {
     const topic = await bed.topic('deleted')
     await append(bed, topic, 0, ['a', 'b', 'c'])
-    await deleteRecordsBefore(bed.cluster, bed.wire, [{ topic, partition: 0, offset: 2 }])
+    await deleteRecordsBefore(bed.cluster, [{ topic, partition: 0, offset: 2 }])
     const fetcher = fetcherOf(bed)
     const [low] = [fetcher.add(topic, 0, 1)]
     await assert.rejects(
@@ -218,7 +213,7 @@ describe('Fetcher', () => {
     const name = `${bed.id}-later`
     const feed = fetcher.add(name, 0, 0)
     await eventually('it was looked for twice', () => wire.count('Metadata') > 2)
-    await ensureInternalTopics(bed.cluster, bed.wire, [{ name, partitions: 1, configs: {}, kind: 'repartition' }])
+    await ensureInternalTopics(bed.cluster, [{ name, partitions: 1, configs: {}, kind: 'repartition' }])
     await append(bed, name, 0, ['there'])
     assert.deepEqual(await readUntil(fetcher, feed, 1), ['there'])
     await fetcher.close()
@@ -241,7 +236,8 @@ describe('Fetcher', () => {
   test('follows the leader, and asks it by its epoch', { skip: isReal }, async () => {
     const own = new Bed({ brokers: 3 })
     const topic = await own.topic('moves')
-    const fetcher = fetcherOf(own)
+    const wire = own.client()
+    const fetcher = fetcherOf(own, { wire })
     const feed = fetcher.add(topic, 0, 0)
     for (const node of [2, 3, 1]) {
       own.memory?.moveLeader(topic, 0, node)
@@ -249,8 +245,14 @@ describe('Fetcher', () => {
       await append(own, topic, 0, [`from ${node}`])
       assert.deepEqual(await readUntil(fetcher, feed, 1), [`from ${node}`])
     }
+    const epochs = wire.sent.flatMap(({ api, body }) =>
+      api === 'Fetch'
+        ? (body as RequestOf<'Fetch'>).topics.flatMap(({ partitions }) => partitions[0]?.currentLeaderEpoch ?? -1)
+        : [],
+    )
     await fetcher.close()
     await own.close()
+    assert.ok(!epochs.includes(-1) && epochs.at(-1) === 3, 'P11: a leader that has lost its place is not believed')
   })
 
   test('close wakes whoever waits for an arrival', async () => {
@@ -268,10 +270,7 @@ describe('Fetcher', () => {
 test('P1: an anonymous OffsetCommit is refused', async () => {
   const bed = new Bed()
   const offsets = [{ topic: 't', partition: 0, offset: 1, metadata: '' }]
-  await assert.rejects(
-    commitOffsets(bed.cluster, bed.wire, 'g', { generation: -1, memberId: '', instanceId: null }, offsets),
-    FatalError,
-  )
+  await assert.rejects(commitOffsets(bed.cluster, 'g', { generation: -1, memberId: '', instanceId: null }, offsets), FatalError)
   assert.equal(bed.wire.sent.length, 0)
   await bed.close()
 })

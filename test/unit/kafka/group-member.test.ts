@@ -29,7 +29,6 @@ class Worker {
     const tasks = Array.from({ length: 4 }, (_, partition) => taskId(0, partition))
     this.member = new GroupMember({
       cluster: new Cluster(this.wire, bed.clock),
-      wire: this.wire,
       clock: bed.clock,
       groupId: topic,
       instanceId: null,
@@ -265,6 +264,31 @@ describe('GroupMember', () => {
       /INVALID_SESSION_TIMEOUT; the session time-out is outside of group.min.session.timeout.ms/,
     )
     assert.ok(!(one.error instanceof ConfigurationError))
+    await one.end()
+  })
+
+  test('a group that may not be looked up ends with a sentence', async () => {
+    const topic = await bed.topic('forbidden', 4)
+    const one = new Worker(bed, topic, 'one')
+    const coordinators = [{ key: topic, nodeId: -1, errorCode: errorCode.GROUP_AUTHORIZATION_FAILED }]
+    one.wire.fault = ({ api }) => (api === 'FindCoordinator' ? { answer: { coordinators } } : 'pass')
+    await one.start().running
+    assert.match(one.error?.message ?? '', /GROUP_AUTHORIZATION_FAILED; give this user the right to read the group/)
+    await one.end()
+  })
+
+  test('a member that may not look its coordinator up again ends with a sentence too', async () => {
+    const topic = await bed.topic('forbidden-later', 4)
+    const one = new Worker(bed, topic, 'one').start()
+    await has(one, 4)
+    const coordinators = [{ key: topic, nodeId: -1, errorCode: errorCode.GROUP_AUTHORIZATION_FAILED }]
+    one.wire.fault = ({ api }) => {
+      if (api === 'FindCoordinator') return { answer: { coordinators } }
+      return api === 'Heartbeat' ? 'lose-request' : 'pass'
+    }
+    assert.equal(await one.member.heartbeatNow(), 'lost')
+    await one.running
+    assert.match(one.error?.message ?? '', /GROUP_AUTHORIZATION_FAILED/)
     await one.end()
   })
 

@@ -22,11 +22,10 @@ describe('offsets and hanging transactions', () => {
     bed = new Bed()
     await bed.cluster.connect()
     topic = await bed.topic('input', 2)
-    const { cluster, wire, clock } = bed
+    const { cluster, clock } = bed
     membership = await new Promise((resolve, reject) => {
       member = new GroupMember({
         cluster,
-        wire,
         clock,
         groupId: bed.id,
         instanceId: null,
@@ -56,7 +55,7 @@ describe('offsets and hanging transactions', () => {
     await bed.close()
   })
   const stable = () =>
-    fetchStableOffsets(bed.cluster, bed.wire, bed.id, [
+    fetchStableOffsets(bed.cluster, bed.id, [
       { topic, partition: 0 },
       { topic, partition: 1 },
     ])
@@ -65,15 +64,13 @@ describe('offsets and hanging transactions', () => {
     const none = await stable()
     assert.ok(none !== 'unstable')
     assert.deepEqual(none.get(partitionKey(topic, 1)), { offset: -1, metadata: '', leaderEpoch: -1 })
-    await commitOffsets(bed.cluster, bed.wire, bed.id, membership, [
-      { topic, partition: 1, offset: 4, leaderEpoch: 0, metadata: 'start' },
-    ])
+    await commitOffsets(bed.cluster, bed.id, membership, [{ topic, partition: 1, offset: 4, leaderEpoch: 0, metadata: 'start' }])
     const found = await stable()
     assert.ok(found !== 'unstable')
     assert.deepEqual(found.get(partitionKey(topic, 1)), { offset: 4, metadata: 'start', leaderEpoch: 0 })
     const stale = { ...membership, generation: membership.generation - 1 || 99 }
     await assert.rejects(
-      commitOffsets(bed.cluster, bed.wire, bed.id, stale, [{ topic, partition: 1, offset: 9, metadata: '' }]),
+      commitOffsets(bed.cluster, bed.id, stale, [{ topic, partition: 1, offset: 9, metadata: '' }]),
       RetakeError,
     )
   })
@@ -83,9 +80,8 @@ describe('offsets and hanging transactions', () => {
     const out = await bed.topic('ends')
     await producer.initialise()
     await producer.produce([batch(out, 0, ['a'])])
-    const at = async (...[where, isolation]: [Parameters<typeof listOffsets>[3], Parameters<typeof listOffsets>[4]]) =>
-      (await listOffsets(bed.cluster, bed.wire, [{ topic: out, partition: 0 }], where, isolation)).get(partitionKey(out, 0))
-        ?.offset
+    const at = async (...[where, isolation]: [Parameters<typeof listOffsets>[2], Parameters<typeof listOffsets>[3]]) =>
+      (await listOffsets(bed.cluster, [{ topic: out, partition: 0 }], where, isolation)).get(partitionKey(out, 0))?.offset
     assert.equal(await at('latest', 'read_uncommitted'), 1)
     assert.equal(await at('latest', 'read_committed'), 0)
     assert.equal(await at('earliest', 'read_uncommitted'), 0)
@@ -103,15 +99,15 @@ describe('offsets and hanging transactions', () => {
     assert.equal(await stable(), 'unstable')
     const offsets = await groupOffsetsPartition(bed.cluster, bed.id)
     for (const stuck of [{ topic: out, partition: 0 }, offsets]) {
-      const [open, ...more] = await openTransactions(bed.cluster, bed.wire, stuck.topic, stuck.partition)
+      const [open, ...more] = await openTransactions(bed.cluster, stuck.topic, stuck.partition)
       assert.deepEqual(more, [])
       assert.deepEqual(open, { transactionalId: `${bed.id}-dead`, state: 'Ongoing', producerId: dead.identity.producerId })
     }
     const startedAt = bed.clock.monotonic()
-    await fenceTransaction(bed.cluster, bed.wire, `${bed.id}-dead`)
+    await fenceTransaction(bed.cluster, `${bed.id}-dead`)
     await eventually('offsets are stable', async () => (await stable()) !== 'unstable')
     assert.ok(bed.clock.monotonic() - startedAt < 2_000)
-    assert.deepEqual(await openTransactions(bed.cluster, bed.wire, out, 0), [])
+    assert.deepEqual(await openTransactions(bed.cluster, out, 0), [])
     await assert.rejects(dead.end(true), FencedError)
     const found = await stable()
     assert.ok(found !== 'unstable')

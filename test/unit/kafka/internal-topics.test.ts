@@ -18,7 +18,7 @@ describe('internal topics', () => {
     await bed.cluster.connect()
   })
   after(() => bed.close())
-  const ensure = (...specs: TopicSpec[]) => ensureInternalTopics(bed.cluster, bed.wire, specs)
+  const ensure = (...specs: TopicSpec[]) => ensureInternalTopics(bed.cluster, specs)
 
   test('are created once, and found in order', async () => {
     const changelog: TopicSpec = {
@@ -35,7 +35,7 @@ describe('internal topics', () => {
     const found = await bed.cluster.topics([changelog.name, repartition.name, `${bed.id}-missing`])
     assert.equal(found.size, 2)
     assert.equal(found.get(changelog.name)?.partitions.length, 3)
-    const configs = await topicConfigs(bed.cluster, bed.wire, [changelog.name, repartition.name])
+    const configs = await topicConfigs(bed.cluster, [changelog.name, repartition.name])
     assert.equal(configs.get(changelog.name)?.messageBytesMax, 2_000_000)
     assert.equal(configs.get(repartition.name)?.messageBytesMax, 1_048_588)
   })
@@ -72,15 +72,23 @@ describe('internal topics', () => {
     assert.equal((await bed.cluster.topics([missing])).size, 0)
   })
 
+  for (const kind of ['changelog', 'repartition'] as const) {
+    test(`P11: a ${kind} that could lose its end to an unclean election is refused`, async () => {
+      const name = `${bed.id}-unclean-${kind}`
+      await ensure({ name, partitions: 1, configs: { 'unclean.leader.election.enable': 'true' }, kind })
+      await assert.rejects(ensure({ name, partitions: 1, configs: {}, kind }), /unclean.leader.election.enable=true/)
+    })
+  }
+
   test('P11: are purged up to an offset, and no further', async () => {
     const topic = await bed.topic('purged')
     const producer = bed.producer()
     await producer.initialise()
     await producer.produce([batch(topic, 0, ['a', 'b', 'c'])])
     await producer.end(false)
-    const left = await deleteRecordsBefore(bed.cluster, bed.wire, [{ topic, partition: 0, offset: 2 }])
+    const left = await deleteRecordsBefore(bed.cluster, [{ topic, partition: 0, offset: 2 }])
     assert.equal(left.get(partitionKey(topic, 0)), 2)
-    const ends = await listOffsets(bed.cluster, bed.wire, [{ topic, partition: 0 }], 'earliest', 'read_uncommitted')
+    const ends = await listOffsets(bed.cluster, [{ topic, partition: 0 }], 'earliest', 'read_uncommitted')
     assert.equal(ends.get(partitionKey(topic, 0))?.offset, 2)
   })
 })

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { FatalError, FencedError, LostError, RetakeError } from '../../../service/errors.ts'
 import { fetchStableOffsets, partitionKey } from '../../../service/kafka/offsets.ts'
-import { requestsOf } from '../../../service/kafka/produce-requests.ts'
 import { GroupRequests } from '../../../service/kafka/group-requests.ts'
 import { encodeSubscription } from '../../../service/kafka/consumer-protocol.ts'
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
@@ -25,7 +24,9 @@ async function member(bed: Bed, group: string): Promise<Membership & { next(): P
   let round = 0
   const join = async (memberId: string): Promise<Membership> => {
     const data = { fingerprint: 'f', transactionalId: 't', tasks: [], generation: round++ }
-    const { answer, code } = await requests.join(memberId, encodeSubscription([], [], data))
+    const joined = await requests.join(memberId, encodeSubscription([], [], data))
+    assert.ok(joined)
+    const { answer, code } = joined
     if (code === errorCode.MEMBER_ID_REQUIRED) return join(answer.memberId)
     const assignments = [{ memberId: answer.memberId, assignment: Buffer.alloc(0) }]
     await requests.sync(answer.generationId, answer.memberId, assignments)
@@ -38,7 +39,7 @@ async function member(bed: Bed, group: string): Promise<Membership & { next(): P
 async function committed(bed: Bed, group: string, topic: string): Promise<number> {
   let offset = -2
   await eventually('stable offsets', async () => {
-    const found = await fetchStableOffsets(bed.cluster, bed.wire, group, [{ topic, partition: 0 }])
+    const found = await fetchStableOffsets(bed.cluster, group, [{ topic, partition: 0 }])
     if (found === 'unstable') return false
     offset = found.get(partitionKey(topic, 0))?.offset ?? -2
     return true
@@ -95,16 +96,6 @@ describe('TransactionalProducer', () => {
     await producer.end(false)
     assert.equal(producer.state, 'ready')
     await producer.end(false) // Nothing is open: no request, no error.
-  })
-
-  test('P1: an anonymous membership never reaches the broker', async () => {
-    const producer = bed.producer(`${bed.id}-c`)
-    await producer.initialise()
-    const before = bed.wire.count('TxnOffsetCommit')
-    await assert.rejects(producer.commitOffsets('g', { generation: -1, memberId: 'm', instanceId: null }, offset(1)), FatalError)
-    await producer.renew()
-    await assert.rejects(producer.commitOffsets('g', { generation: 3, memberId: '', instanceId: null }, offset(1)), FatalError)
-    assert.equal(bed.wire.count('TxnOffsetCommit'), before)
   })
 
   test('P1: an old generation aborts, but for the same member one generation on', async () => {
@@ -179,18 +170,6 @@ describe('TransactionalProducer', () => {
     await producer.commitOffsets(group, who, offset(3))
     await producer.end(true)
     assert.equal(await committed(bed, group, topic), 3)
-  })
-
-  test('a lost answer to the renewal is asked for again', async () => {
-    const producer = bed.producer(`${bed.id}-g`)
-    await producer.initialise()
-    let lost = 0
-    bed.wire.fault = ({ api }) => (api === 'InitProducerId' && lost++ === 0 ? 'lose-answer' : 'pass')
-    await producer.renew()
-    bed.wire.fault = () => 'pass'
-    await producer.produce([batch(topic, 1, ['x'])])
-    await producer.end(false)
-    await producer.renew()
   })
 
   test('P4: a twin that takes the id fences this one, which does not take it back by renewing', async () => {
@@ -293,15 +272,6 @@ describe('TransactionalProducer', () => {
     assert.equal(await committed(bed, group, topic), 4)
   })
 
-  test('requests of a transaction follow one another', async () => {
-    const producer = bed.producer(`${bed.id}-m`)
-    await producer.initialise()
-    const first = producer.produce([batch(topic, 1, ['x'])])
-    await assert.rejects(producer.produce([batch(topic, 1, ['y'])]), /while produce is under way/)
-    await first
-    await producer.end(false)
-  })
-
   test('P7: the epoch runs out and the producer id changes, a lost answer there included', { skip: isReal }, async () => {
     const own = new Bed({ firstProducerEpoch: 32_760 })
     const out = await own.topic('out')
@@ -332,14 +302,4 @@ describe('TransactionalProducer', () => {
     assert.equal(own.memory?.records(out, 0, 'committed').count, 16)
     await own.close()
   })
-})
-
-test('requests are cut by bytes, one batch a partition, and no batch overtakes another of its partition', () => {
-  const one = (index: number, partition: number, bytes: number) => ({ index, topic: 't', partition, bytes: Buffer.alloc(bytes) })
-  const cut = (...batches: ReturnType<typeof one>[]) =>
-    requestsOf(batches, 100).map((request) => request.map(({ index }) => index))
-  assert.deepEqual(cut(one(0, 0, 10), one(1, 1, 10), one(2, 0, 10)), [[0, 1], [2]])
-  assert.deepEqual(cut(one(0, 0, 60), one(1, 1, 60), one(2, 1, 10), one(3, 2, 10)), [[0, 3], [1], [2]])
-  assert.deepEqual(cut(one(0, 0, 1000), one(1, 1, 1)), [[0], [1]])
-  assert.deepEqual(cut(), [])
 })

@@ -2,7 +2,11 @@
 import { cut } from '../../../service/batch/cutting.ts'
 import { definitionOf, type Topology } from '../../../service/dsl/topology.ts'
 import { decodeRecords } from '../../../service/kafka/records/decode-records.ts'
-import { RecordBatchBuilder, type RecordHeader } from '../../../service/kafka/records/record-batch-builder.ts'
+import {
+  outsideTransactions,
+  RecordBatchBuilder,
+  type RecordHeader,
+} from '../../../service/kafka/records/record-batch-builder.ts'
 import { RecordColumns } from '../../../service/kafka/records/record-columns.ts'
 import type { Labels, Metrics } from '../../../service/metrics.ts'
 import { noMetrics } from '../../../service/metrics.ts'
@@ -36,13 +40,7 @@ export function columnsOf(records: readonly Input[], baseOffset = 0): RecordColu
   if (records.length === 0) return new RecordColumns(0)
   const builder = new RecordBatchBuilder()
   for (const { key = null, value, timestamp = 0, headers } of records) builder.append(key, value, timestamp, headers)
-  const bytes = builder.finish({
-    producerId: -1,
-    producerEpoch: -1,
-    firstSequence: -1,
-    transactional: false,
-    compression: 'none',
-  })
+  const bytes = builder.finish(outsideTransactions)
   bytes.writeBigInt64BE(BigInt(baseOffset), 0)
   return decodeRecords(bytes, 0, bytes.length, 0, null).columns
 }
@@ -152,13 +150,7 @@ export class Tasks {
     }
     for (const view of this.views.values()) view.takeChanges()
     for (const { topic, partition, records } of this.outputs.batches()) {
-      const bytes = records.finish({
-        producerId: -1,
-        producerEpoch: -1,
-        firstSequence: -1,
-        transactional: false,
-        compression: 'none',
-      })
+      const bytes = records.finish(outsideTransactions)
       const { columns } = decodeRecords(bytes, 0, bytes.length, 0, null)
       const written = Array.from({ length: columns.count }, (_, i) => ({
         partition,

@@ -59,6 +59,7 @@ describe('P1: the membership of a commit', () => {
       produce.release()
       await bed.until('it is back, and has taken the record again', () => copied(bed) === 1)
       const back = next(a.wire, lostAt, isA('OffsetFetch'))
+      assert.ok(back > 0, 'it was taken again')
       const dead = a.wire.sent.filter(({ index }) => index >= lostAt && index < back)
       assert.deepEqual(
         dead.filter((sent) => isA('TxnOffsetCommit')(sent) || isA('EndTxn', isCommit)(sent)),

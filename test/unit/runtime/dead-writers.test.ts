@@ -18,11 +18,11 @@ const free = async (bed: ProcessBed, where: 'offsets' | 'changelog', stuckForMs 
       plan: { application },
       transactionalId: own,
       cluster: bed.cluster,
-      wire: bed.outside,
       clock: bed.clock,
       log: silentLog,
       progress: () => {},
       liveIds: () => ['app.live.0', own],
+      signal: new AbortController().signal,
     },
     { ...place, since: bed.clock.monotonic() - stuckForMs, ownChangelog: where === 'changelog' },
   )

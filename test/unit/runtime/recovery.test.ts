@@ -173,3 +173,52 @@ test('P12: a store that was taken over is acquired again only after a heartbeat 
     )
     assertOnce(bed)
   }))
+
+test('a fault that ends the process leaves no transaction open behind it: readers need not wait for its time-out', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    const a = bed.start({ instanceId: 'a' })
+    await bed.until('it runs', running(bed, 1))
+    a.wire.plan({ api: 'Produce', fault: refusedWith(errorCode.MESSAGE_TOO_LARGE) })
+    bed.send('in', { key: 'a', value: 1 })
+    await bed.until('it has ended', () => a.outcome !== null)
+    assert.equal(a.outcome?.exitCode, 1)
+    assert.deepEqual(
+      a.wire.of('EndTxn').map(({ body }) => body.committed),
+      [false],
+    )
+    assert.deepEqual(bed.kafka.openTransactions(), [])
+  }))
+
+test('P12: so is one that was taken over while it was being restored', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    bed.send('in', { key: 'a', value: 1 })
+    let acquired = 0
+    const heartbeat = held('hold')
+    bed.store.fault = (script) => {
+      if (script === 'acquire') acquired += 1
+      if (script === 'rebuild' && acquired === 1) {
+        a.wire.plan({ api: 'Heartbeat', fault: heartbeat.fault, times: Number.POSITIVE_INFINITY })
+        void bed.store.acquire(store, { nonce: 'twin', topicId: 'T', now: 0 })
+      }
+      return 'none'
+    }
+    const a = bed.start({ instanceId: 'a', store: 'scripted' })
+    await bed.until('it was taken over', () => acquired === 2)
+    await bed.pass(3000)
+    assert.equal(acquired, 2, 'its own, and that of the other')
+    a.wire.clear()
+    heartbeat.release()
+    await bed.drained('in')
+    assert.equal(acquired, 3)
+    assertOnce(bed)
+  }))
+
+test('P3: the room that a dead batch had reserved in the apply queue is free again', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    const a = bed.start({ instanceId: 'a', store: 'scripted', settings: { applyQueueBytesMax: 10 } })
+    await bed.until('it runs', running(bed, 1))
+    a.wire.plan({ api: 'Produce', fault: { kind: 'lose-answer' } })
+    bed.send('in', { key: 'a', value: 1 })
+    await bed.drained('in')
+    assertOnce(bed)
+  }))

@@ -9,7 +9,8 @@ import { noMetrics } from '../../../service/metrics.ts'
 import { type FromWorker, SharedFlags } from '../../../service/runtime/seam.ts'
 import { intervalTrigger } from '../../../service/runtime/trigger.ts'
 import { Worker } from '../../../service/runtime/worker.ts'
-import { FaultyWire, type Sent } from '../../support/faulty-wire.ts'
+import type { TaskId } from '../../../service/task-id.ts'
+import { FaultyWire, held, type Sent } from '../../support/faulty-wire.ts'
 import { assertOnce, byKey, copies, numbers } from '../../support/numbers.ts'
 import { application, type BedProcess, onBed, type ProcessBed, running, settings } from '../../support/process-bed.ts'
 
@@ -41,6 +42,23 @@ async function refusal(
   assert.equal(bed.committed('copy').length, before, 'it has processed nothing')
   return { message: process.fault, ms: bed.clock.monotonic() - since, process }
 }
+
+/** A worker whose supervisor is the test. */
+const workerOn = (bed: ProcessBed, wire: FaultyWire, post: (message: FromWorker) => void = () => {}) =>
+  new Worker({
+    ...bed.prepared,
+    ids: { worker: 0, group: application, transactionalId: 'app.b.0' },
+    settings,
+    wire,
+    backend: bed.store.backend(bed.clock),
+    clock: bed.clock,
+    log: silentLog,
+    metrics: noMetrics,
+    flags: new SharedFlags(),
+    trigger: intervalTrigger(bed.clock, 100),
+    cut,
+    post,
+  })
 
 describe('P8: the steps of taking a task', () => {
   const sums = topology(
@@ -167,20 +185,7 @@ describe('P9: what is stuck behind a transaction', () => {
       await bed.openTransaction('app.live.0', { commits: { topic: 'in', offset: 77 } })
       const posted: FromWorker[] = []
       const wire = new FaultyWire(bed.kafka.wire('b'))
-      const worker = new Worker({
-        ...bed.prepared,
-        ids: { worker: 0, group: application, transactionalId: 'app.b.0' },
-        settings,
-        wire,
-        backend: bed.store.backend(bed.clock),
-        clock: bed.clock,
-        log: silentLog,
-        metrics: noMetrics,
-        flags: new SharedFlags(),
-        trigger: intervalTrigger(bed.clock, 100),
-        cut,
-        post: (message) => void posted.push(message),
-      })
+      const worker = workerOn(bed, wire, (message) => void posted.push(message))
       const done = worker.run()
       const assigned = {
         kind: 'assigned',
@@ -349,6 +354,34 @@ describe('P10: offsets, changelogs and topics must say the same', () => {
       assertOnce(bed)
     }))
 
+  test('who was replaced between the restores of two stores is no stranger to either', () =>
+    onBed({ topology: numbers }, async (bed) => {
+      const first = await goesOnAs(bed, withCount())
+      bed.send('in', { key: 'a', value: 1 })
+      await bed.drained('in')
+      await bed.stop(first)
+      const twin = { instanceId: 'a', store: 'memory', prepared: await bed.prepare(withCount()) } as const
+      const replaced = bed.start(twin)
+      const [restore, heartbeats] = [held('hold'), held('hold')]
+      const asksForSecond = ({ body }: Sent<'ListOffsets'>) => body.topics.some(({ name }) => name === 'app-times-changelog')
+      replaced.wire.plan({ api: 'ListOffsets', when: asksForSecond, fault: restore.fault })
+      replaced.wire.plan({ api: 'Heartbeat', fault: heartbeats.fault, times: Number.POSITIVE_INFINITY })
+      await bed.until('one store is restored', () => replaced.wire.hit.some(({ api }) => api === 'ListOffsets'))
+      const next = bed.start(twin)
+      bed.send('in', { key: 'a', value: 2 })
+      await bed.drained('in')
+      restore.release()
+      await bed.pass(1000)
+      assert.equal(replaced.fault, '', 'it takes the task again, until it is told')
+      heartbeats.release()
+      await bed.until('it is told', () => replaced.outcome !== null)
+      assert.match(replaced.fault, /instance id/)
+      bed.send('in', { key: 'a', value: 3 })
+      await bed.drained('in')
+      assert.equal(next.fault, '')
+      assertOnce(bed)
+    }))
+
   for (const forgotten of [false, true]) {
     test(`a store that comes back after a time without it is not taken for whole${forgotten ? ', not even when the offsets expired' : ''}`, () =>
       onBed({ topology: numbers }, async (bed) => {
@@ -442,6 +475,51 @@ describe('P11: where a task begins', () => {
           [2, 0],
         ]),
       )
+    }))
+
+  test('a start position is not committed by a member that the task was taken from meanwhile', () =>
+    onBed({ topology: from('earliest'), partitions: 2 }, async (bed) => {
+      for (const partition of [0, 1]) bed.send('in', { key: 'a', value: partition, partition })
+      const first = bed.start({ instanceId: 'a' })
+      const { fault, release } = held('hold-answer')
+      first.wire.plan({ api: 'ListOffsets', fault, times: 2 })
+      await bed.until('it asks where to begin', () => first.wire.of('ListOffsets').length === 2)
+      const second = bed.start({ instanceId: 'b' })
+      const taken = () => [0, 1].filter((partition) => bed.offset('in', partition) === 1)
+      await bed.until('the other has read one of the two', () => taken().length === 1)
+      release()
+      await bed.until('both run', () => first.running.length === 1 && second.running.length === 1)
+      await bed.drained('in', 2)
+      const started = first.wire.of('OffsetCommit').flatMap(({ body }) => body.topics.flatMap(({ partitions }) => partitions))
+      assert.equal(started.length, 1)
+      assert.deepEqual(values(bed, 'copy')?.toSorted(), [0, 1], 'each once')
+    }))
+
+  test('nor by one that lost its membership and has another one, while its loop has not heard of it', () =>
+    onBed({ topology: from('earliest'), partitions: 2 }, async (bed) => {
+      bed.send('in', { key: 'a', value: 1 })
+      await bed.setOffset('in', 0, 0, encodeOffsetMetadata({ batch: 0, partitionsAtStart: 2, watermark: null, stores: {} }))
+      const wire = new FaultyWire(bed.kafka.wire('b'))
+      const worker = workerOn(bed, wire)
+      const [looks, writes] = [held('hold-answer'), held('hold')]
+      wire.plan({ api: 'ListOffsets', fault: looks.fault })
+      wire.plan({ api: 'Produce', fault: writes.fault })
+      const done = worker.run()
+      const assigned = (generation: number, tasks: readonly TaskId[]) => {
+        const membership = { generation, memberId: `m${generation}`, instanceId: null }
+        worker.deliver({ kind: 'assigned', membership, tasks, fingerprint: '', liveIds: [] })
+      }
+      assigned(1, ['0_0', '0_1'])
+      await bed.until('a batch is under way', () => wire.of('Produce').length === 1 && wire.of('ListOffsets').length === 1)
+      worker.deliver({ kind: 'lost', reason: 'silence' })
+      assigned(3, [])
+      looks.release()
+      await bed.pass(500)
+      assert.deepEqual(wire.of('OffsetCommit'), [])
+      writes.release()
+      worker.deliver({ kind: 'stop', deadlineMs: 1000 })
+      await bed.during(done)
+      assert.deepEqual(wire.of('OffsetCommit'), [])
     }))
 
   test('a task without a store is taken too', () =>

@@ -272,6 +272,13 @@ describe('state view', () => {
     assert.equal(store.entries(id).get('a')?.toString(), 'abc')
   })
 
+  it('shares no bytes with what is to be applied, where values go through the codec too', async () => {
+    const { view } = await setUp({ codec: bytes, strict: true })
+    const writes = await setAll(view, { a: Buffer.from('abc') })
+    ;(view.entry('a').value as Buffer).fill(0)
+    assert.deepEqual(shown(writes), [['a', 'abc']])
+  })
+
   it('strict: values go through the codec at each batch, and are frozen', async () => {
     const { view } = await setUp({ strict: true })
     const value = { n: [1], when: new Date(0), lost: undefined }

@@ -1,0 +1,57 @@
+/** What the group has committed for the partitions of a task, once no transaction is pending on any of them (P8, P9). */
+import { decodeOffsetMetadata, type OffsetMetadata } from '../commit/offset-metadata.ts'
+import { FatalError, StoppedError } from '../errors.ts'
+import type { TopicMetadata } from '../kafka/cluster.ts'
+import { groupOffsetsPartition } from '../kafka/hanging-transactions.ts'
+import { type CommittedOffset, fetchStableOffsets, type TopicPartition } from '../kafka/offsets.ts'
+import type { TaskId } from '../task-id.ts'
+import { freeFromDeadWriters } from './dead-writers.ts'
+import { limitsOf, type TakingContext } from './taking-context.ts'
+
+/** A partition that the task reads. */
+export interface Source extends TopicPartition {
+  readonly metadata: TopicMetadata
+}
+
+/** By partitionKey. `parsed` is null where caudal did not write the metadata. */
+export type StableOffsets = ReadonlyMap<string, CommittedOffset & { readonly parsed: OffsetMetadata | null }>
+
+/** @throws FatalError for a topic that is gone */
+export async function sourcesOf({ plan, cluster }: TakingContext, id: TaskId): Promise<readonly Source[]> {
+  const partitions = plan.taskPartitions(id)
+  const topics = await cluster.topics([...new Set(partitions.map(({ topic }) => topic))])
+  return partitions.map(({ topic, partition }) => {
+    const metadata = topics.get(topic)
+    if (metadata === undefined) throw new FatalError(`topic ${topic} is gone: create it again, or take it out of the topology`)
+    return { topic, partition, metadata }
+  })
+}
+
+/** All in one request, repeated while they are unstable; `again` where a dead writer was fenced meanwhile. @throws StoppedError when aborted */
+export async function stableOffsets(
+  context: TakingContext,
+  partitions: readonly TopicPartition[],
+): Promise<StableOffsets | 'again'> {
+  const { cluster, group, clock, signal } = context
+  const since = clock.monotonic()
+  while (!signal.aborted) {
+    const answer = await fetchStableOffsets(cluster, group, partitions, limitsOf(context))
+    if (answer !== 'unstable') {
+      return new Map([...answer].map(([key, offset]) => [key, { ...offset, parsed: decodeOffsetMetadata(offset.metadata) }]))
+    }
+    const stuck = await groupOffsetsPartition(cluster, group)
+    if (await freeFromDeadWriters(context, { ...stuck, since, ownChangelog: false })) return 'again'
+    await clock.sleep(10, signal)
+  }
+  throw new StoppedError('reading of stable offsets was given up')
+}
+
+/** True where somebody has committed since: this worker was replaced while it took the task, and does not know it yet. */
+export async function haveMoved(
+  context: TakingContext,
+  partitions: readonly TopicPartition[],
+  offsets: StableOffsets,
+): Promise<boolean> {
+  const now = await fetchStableOffsets(context.cluster, context.group, partitions, limitsOf(context))
+  return now === 'unstable' || [...offsets].some(([key, { offset }]) => now.get(key)?.offset !== offset)
+}

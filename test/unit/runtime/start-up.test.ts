@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { encodeOffsetMetadata, offsetMetadataBytesAtMost } from '../../../service/commit/offset-metadata.ts'
+import { ConfigurationError } from '../../../service/errors.ts'
+import { json, stream, topology } from '../../../service/index.ts'
+import { onBed } from '../../support/process-bed.ts'
+import { numbers } from '../../support/numbers.ts'
+
+/** A task with so many stores. */
+function withStores(count: number) {
+  const input = stream('in', { value: json<number>() })
+  const sums = Array.from({ length: count }, (_, index) =>
+    input
+      .byKey()
+      .sum(`a-store-with-a-long-name-${String(index).padStart(3, '0')}`, (number) => number)
+      .emit('update')
+      .to('sums', { value: json() }),
+  )
+  return topology('many', [input.to('copy', { value: json() }), ...sums])
+}
+
+test('P10: offset metadata that could outgrow what the broker takes is refused at the start, before anything is created', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    const before = bed.kafka.topics().length
+    await assert.rejects(bed.prepare(withStores(60)), (error) => {
+      assert.ok(error instanceof ConfigurationError)
+      assert.match(error.defects.join('\n'), /sub-topology 0 has 60 stores.* \d+ bytes, and Kafka allows 4096/)
+      return true
+    })
+    assert.equal(bed.kafka.topics().length, before)
+    await bed.prepare(withStores(40))
+  }))
+
+test('P10: the bound holds for the largest metadata of a task', () => {
+  const names = ['total', 'a-much-longer-name']
+  const stores = Object.fromEntries(names.map((name) => [name, ['0123456789abcdef0123456789abcdef', 2 ** 52] as const]))
+  const metadata = { batch: 2 ** 50, partitionsAtStart: 10_000, watermark: -(2 ** 53) + 1, stores }
+  assert.ok(Buffer.byteLength(encodeOffsetMetadata(metadata)) <= offsetMetadataBytesAtMost(names))
+})

@@ -1,0 +1,30 @@
+/** The end of a worker: it is asked to stop, whatever is away. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { assertOnce, numbers } from '../../support/numbers.ts'
+import { application, onBed, running } from '../../support/process-bed.ts'
+
+const store = { application, store: 'total', partition: 0 }
+const shutdownTimeoutMs = 5_000
+
+test('a stop while the state backend is away ends well, and in time; the next process brings the store up to date', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    const a = bed.start({ instanceId: 'a', store: 'scripted', shutdownTimeoutMs })
+    await bed.until('it runs', running(bed, 1))
+    bed.store.fault = (script) => (script === 'apply' ? 'before' : 'none')
+    bed.send('in', { key: 'k', value: 1 }, { key: 'k', value: 2 })
+    await bed.drained('in')
+    const since = bed.clock.monotonic()
+    await bed.stop(a)
+    assert.deepEqual(a.outcome, { exitCode: 0 })
+    assert.ok(bed.clock.monotonic() - since < shutdownTimeoutMs, `it took ${bed.clock.monotonic() - since} ms`)
+    assert.deepEqual(
+      a.logged.filter(({ message }) => message.startsWith('stopped before')).map(({ fields }) => fields['stores']),
+      [['total 0']],
+    )
+    assert.equal(bed.store.entries(store).size, 0)
+    bed.store.fault = () => 'none'
+    bed.start({ instanceId: 'a', store: 'scripted' })
+    await bed.until('the store is up to date', () => bed.store.entries(store).size === 1)
+    assertOnce(bed)
+  }))
