@@ -40,6 +40,8 @@ export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stu
     if (state !== 'Ongoing' || transactionalId === context.transactionalId) continue
     const dead = transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
     if (!dead && !stuck.ownChangelog) continue
+    // Given up meanwhile: the transaction may be that of the next owner.
+    if (signal.aborted) return fenced
     context.log.warn(
       { transactionalId, topic: stuck.topic, partition: stuck.partition },
       'fencing the open transaction of a dead writer',

@@ -125,17 +125,24 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
   },
 
   /** As a broker forgets them after seven days without members. */
-  'lose-offsets': ({ cluster, trace, processes }) => {
-    const busy = processes.length > 0 || cluster.kafka.openTransactions().length > 0
-    if (busy || !cluster.simulated.survivesLostOffsets) return
+  'lose-offsets': (stage) => {
+    const { cluster, trace } = stage
+    if (!cluster.simulated.survivesLostOffsets || !isLongAfterAll(stage)) return
     trace.add('kafka', '-- forgets the offsets of the group')
     cluster.kafka.expireOffsets(cluster.prepared.plan.application)
   },
 
   /** As a broker does after seven idle days. */
-  'forget-transactional-id': ({ cluster, trace, processes }) => {
-    if (processes.length > 0 || cluster.kafka.openTransactions().length > 0) return
+  'forget-transactional-id': (stage) => {
+    const { cluster, trace } = stage
+    if (!isLongAfterAll(stage)) return
     trace.add('kafka', '-- forgets all transactional ids')
     for (const id of cluster.transactionalIds) cluster.kafka.expireTransactionalId(id)
   },
+}
+
+/** All processes die; true where they leave nothing open, so that as many days as one likes may pass before the next one starts. */
+function isLongAfterAll(stage: FaultStage): boolean {
+  for (const process of stage.processes) stage.kill(process, 'killed, as all are')
+  return stage.cluster.kafka.openTransactions().length === 0
 }

@@ -1,6 +1,6 @@
 /** The invariants that hold when everything has come to rest, each as a check of its own (DESIGN, exactly-once). */
 import assert from 'node:assert/strict'
-import type { SimulatedCluster } from './simulated-cluster.ts'
+import { application, type SimulatedCluster } from './simulated-cluster.ts'
 
 /** I1, I11: the output is the function of the input: nothing lost, nothing twice, in order for each key. */
 export function outputFollowsInput(cluster: SimulatedCluster): void {
@@ -53,6 +53,26 @@ export class ConcurrentReader {
       const before = this.#seen.get(place) ?? []
       assert.deepEqual(now.slice(0, before.length), before, `${place}: a reader saw what later readers do not`)
       this.#seen.set(place, now)
+    }
+  }
+}
+
+/** I1, seen from the offsets: what was committed is never taken back. */
+export class CommittedOffsets {
+  readonly #cluster: SimulatedCluster
+  readonly #seen = new Map<string, number>()
+
+  constructor(cluster: SimulatedCluster) {
+    this.#cluster = cluster
+  }
+
+  /** Fails where an offset of the group is before one that it had; the broker may forget offsets in between. */
+  check(): void {
+    for (const { topic, partition, offset } of this.#cluster.kafka.offsets(application)) {
+      const place = `${topic}-${partition}`
+      const before = this.#seen.get(place) ?? offset
+      assert.ok(offset >= before, `${place}: the group had committed offset ${before}, and ${offset} was committed over it`)
+      this.#seen.set(place, offset)
     }
   }
 }

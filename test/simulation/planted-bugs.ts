@@ -1,14 +1,17 @@
 /** Rules taken out, one defect each: the simulation has to notice every one of them. Planted at ports, or in a method of a class. */
 import { errorCode } from '../../service/kafka/wire/error-codes.ts'
+import { decodeProgress, encodeProgress } from '../../service/commit/progress-record.ts'
 import { decodeRecords } from '../../service/kafka/records/decode-records.ts'
 import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire.ts'
 import { MembershipView } from '../../service/runtime/membership-view.ts'
 import { TaskSet } from '../../service/runtime/task-set.ts'
+import { Task } from '../../service/runtime/task.ts'
 import type { CachedEntry } from '../../service/state/entry-cache.ts'
 import type { ScriptedStore } from '../../service/state/scripted-store.ts'
 import { StateView } from '../../service/state/state-view.ts'
+import type { Marker } from '../../service/state/store-backend.ts'
 import { scriptCode, type StoreScripts } from '../../service/state/store-scripts.ts'
 import type { Plant } from './plant.ts'
 import type { Fault, Scenario } from './scenario.ts'
@@ -49,6 +52,14 @@ const changing =
   (inner: Wire): Wire =>
     intercepted(inner, (request) => (request.api === api ? request.send(api, change(request.body as RequestOf<A>)) : undefined))
 
+/** Changes what is answered to every request of one kind. */
+const answering =
+  <A extends Api>(api: A, change: (answer: AnswerOf<A>) => AnswerOf<A>) =>
+  (inner: Wire): Wire =>
+    intercepted(inner, (request) =>
+      request.api === api ? request.send(api, request.body as RequestOf<A>).then(change) : undefined,
+    )
+
 /** Puts another property in the place of one, for the time of a run. */
 const replaced = (target: object, name: string, by: PropertyDescriptor) => (): (() => void) => {
   const original = Object.getOwnPropertyDescriptor(target, name)
@@ -68,6 +79,11 @@ const wrapped = <T extends object, M extends keyof T & string>(target: T, method
 const withFaults =
   (faults: readonly Fault[], more: Partial<Scenario> = {}) =>
   (scenario: Scenario): Scenario => ({ ...scenario, ...more, faults: new Set([...scenario.faults, ...faults]) })
+
+/** The same with these faults and no others, so that those of the seed do not end what is being waited for. */
+const withOnlyFaults =
+  (faults: readonly Fault[], more: Partial<Scenario> = {}) =>
+  (scenario: Scenario): Scenario => ({ ...scenario, ...more, faults: new Set(faults) })
 
 /** Outputs go out when the transaction has been committed, and not in it. */
 function committingFirst(inner: Wire, { kafka }: SimulatedCluster): Wire {
@@ -121,18 +137,29 @@ function withoutTransaction(topicData: RequestOf<'Produce'>['topicData']): Reque
   }))
 }
 
-/** Whatever the membership is when the commit goes out, the batch commits under it. */
+/** Whatever the membership is when the commit goes out, the batch commits under it; a join that is under way is waited for. */
 function liveGeneration(inner: Wire): Wire {
-  let live = { generationId: -1, memberId: '' }
+  let live: Promise<{ readonly generationId: number; readonly memberId: string }> | null = null
   return intercepted(inner, (request) => {
     if (request.api === 'JoinGroup') {
-      return request.send('JoinGroup', request.body as RequestOf<'JoinGroup'>).then((answer) => {
-        if (answer.errorCode === errorCode.NONE) live = { generationId: answer.generationId, memberId: answer.memberId }
-        return answer
-      })
+      const before = live
+      const answer = request.send('JoinGroup', request.body as RequestOf<'JoinGroup'>)
+      live = answer.then(
+        (joined) => (joined.errorCode === errorCode.NONE || before === null ? joined : before),
+        (error: unknown) => before ?? Promise.reject(error as Error),
+      )
+      live.catch(() => {})
+      return answer
     }
     if (request.api !== 'TxnOffsetCommit') return undefined
-    return request.send('TxnOffsetCommit', { ...(request.body as RequestOf<'TxnOffsetCommit'>), ...live })
+    const body = request.body as RequestOf<'TxnOffsetCommit'>
+    return Promise.resolve(live).then((found) =>
+      request.send('TxnOffsetCommit', {
+        ...body,
+        generationId: found?.generationId ?? -1,
+        memberId: found?.memberId ?? '',
+      }),
+    )
   })
 }
 
@@ -147,21 +174,26 @@ const withoutPositions = (inner: Wire): Wire =>
     return Promise.resolve({ throttleTimeMs: 0, topics })
   })
 
+/** What stands beside the offsets is forgotten: with it, a restore that ends too early is noticed, and repeated until the markers are there. */
+const withoutStores = answering('OffsetFetch', (answer) => ({
+  ...answer,
+  topics: answer.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions.map((partition) => ({ ...partition, metadata: '' })),
+  })),
+}))
+
 /** Readers are told of one aborted transaction only. */
-const oneAborted = (inner: Wire): Wire =>
-  intercepted(inner, (request) => {
-    if (request.api !== 'Fetch') return undefined
-    return request.send('Fetch', request.body as RequestOf<'Fetch'>).then((answer) => ({
-      ...answer,
-      responses: answer.responses.map(({ topic, partitions }) => ({
-        topic,
-        partitions: partitions.map((partition) => ({
-          ...partition,
-          abortedTransactions: partition.abortedTransactions?.slice(0, 1) ?? null,
-        })),
-      })),
-    }))
-  })
+const oneAborted = answering('Fetch', (answer) => ({
+  ...answer,
+  responses: answer.responses.map(({ topic, partitions }) => ({
+    topic,
+    partitions: partitions.map((partition) => ({
+      ...partition,
+      abortedTransactions: partition.abortedTransactions?.slice(0, 1) ?? null,
+    })),
+  })),
+}))
 
 /** The producer goes on with the epoch that it has. */
 const keepingEpoch = (inner: Wire): Wire =>
@@ -205,6 +237,24 @@ function loadingBlindly(inner: ScriptedStore): StoreScripts {
   }
 }
 
+/** The chunks of a segment stand under the marker that was there before them; only the last one moves it. */
+function markingLast(inner: ScriptedStore): StoreScripts {
+  const whole = ({ position }: Marker): Marker => ({ position, chunk: 0 })
+  return {
+    acquire: (id, request) => inner.acquire(id, request),
+    load: (id, request) => inner.load(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
+    rebuild: (id, request) => inner.rebuild(id, request),
+    close: () => inner.close(),
+    async apply(id, request) {
+      const { to } = request
+      const before = whole(request.from)
+      const answer = await inner.apply(id, { ...request, from: before })
+      if (to.chunk === 0 || answer.code !== scriptCode.OK) return answer
+      return inner.apply(id, { ...request, from: to, to: before, writes: [] })
+    },
+  }
+}
+
 /** Changed entries may be evicted before the store has them. */
 const unpinned = (takeChanges: StateView['takeChanges']) =>
   function (this: StateView): ReturnType<StateView['takeChanges']> {
@@ -216,18 +266,28 @@ const unpinned = (takeChanges: StateView['takeChanges']) =>
 
 const twoProcesses = { processes: ['static', 'static'] } as const
 
+/** A batch waits between cut and commit until its worker was thrown out, replaced, and let in again. */
+const thrownOutWithinABatch = withOnlyFaults(['cut-off', 'slow-connection'], {
+  ...twoProcesses,
+  store: 'memory',
+  cacheBytesMax: 1,
+  brokers: 1,
+  callFaultRate: 0.02,
+  eventRate: 0.04,
+})
+
 /** By the rule that was taken out. */
 export const plantedBugs: Readonly<Record<string, Plant>> = {
   'commit before produce': { wire: committingFirst, scenario: withFaults(['crash', 'kill']) },
   'generation taken live at commit': {
     wire: liveGeneration,
     patch: patched(MembershipView.prototype, 'check', () => {}),
-    scenario: withFaults(['pause', 'cut-off', 'slow-connection'], { ...twoProcesses, eventRate: 0.04 }),
+    scenario: thrownOutWithinABatch,
   },
   'commit without generation and member': {
     wire: changing('TxnOffsetCommit', (body) => ({ ...body, generationId: -1, memberId: '', groupInstanceId: null })),
     patch: patched(MembershipView.prototype, 'check', () => {}),
-    scenario: withFaults(['pause', 'cut-off', 'slow-connection'], { ...twoProcesses, eventRate: 0.04 }),
+    scenario: thrownOutWithinABatch,
   },
   'EndTxn without TxnOffsetCommit': { wire: withoutPositions },
   'resume without retaking': {
@@ -242,6 +302,19 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
     patch: wrapped(StateView.prototype, 'takeChanges', unpinned),
     scenario: withFaults([], { cacheBytesMax: 1, applyQueueBytesMax: 1 << 20 }),
   },
+  'marker moved only by the last chunk': {
+    scripts: markingLast,
+    // Between two chunks of a segment the store has to be set back to what it was before the first.
+    scenario: withOnlyFaults(['set-store-back', 'slow-connection'], {
+      topology: 'large-rows',
+      store: 'scripted',
+      partitions: 1,
+      batchRecordsMax: 1000,
+      keys: ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'],
+      callFaultRate: 0.3,
+      eventRate: 0.1,
+    }),
+  },
   'marker not checked on load': {
     scripts: loadingBlindly,
     scenario: withFaults(['lose-store', 'set-store-back', 'lose-store-entry'], {
@@ -255,14 +328,26 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
     scenario: withFaults(['crash', 'kill'], { markerDelayMs: 400 }),
   },
   'restore to the last stable offset only': {
-    wire: changing('ListOffsets', (body) => ({ ...body, isolationLevel: 1 })),
+    wire: (inner) => withoutStores(changing('ListOffsets', (body) => ({ ...body, isolationLevel: 1 }))(inner)),
     // Whoever comes back under the same transactional id waits for the markers: others must take over at once.
-    scenario: withFaults(['stop-gracefully'], {
+    scenario: withOnlyFaults(['stop-gracefully'], {
       processes: ['dynamic', 'dynamic'],
       markerDelayMs: 1500,
       batchRecordsMax: 1000,
       eventRate: 0.04,
     }),
+  },
+  'metadata trusted over the progress record': {
+    // What the record says of the input is forgotten, so that the offsets and what stands beside them are all there is.
+    patch: wrapped(
+      Task.prototype,
+      'progressRecord',
+      (original) =>
+        function (this: Task, ...given): Buffer {
+          return encodeProgress({ ...decodeProgress(original.apply(this, given)), positions: [] })
+        },
+    ),
+    scenario: withOnlyFaults(['lose-offsets'], { topology: 'union-and-chain' }),
   },
   'aborted transactions read': { wire: changing('Fetch', (body) => ({ ...body, isolationLevel: 0 })) },
   'aborted filter by head of list': {
@@ -276,8 +361,17 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
   },
   'fencing by remembered name': {
     patch: replaced(MembershipView.prototype, 'liveIds', { get: () => [] }),
-    scenario: withFaults(['kill', 'slow-connection', 'stop-gracefully'], {
-      processes: ['static', 'dynamic', 'static'],
+    // One dies within its commit, and another stands still in its own when the third takes over.
+    scenario: withOnlyFaults(['kill', 'slow-connection'], {
+      processes: ['dynamic', 'dynamic', 'dynamic'],
+      trigger: 'continuous',
+      partitions: 3,
+      brokers: 1,
+      transactionTimeoutMs: 60_000,
+      batchRecordsMax: 10,
+      keys: ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'],
+      recordsPerKey: 60,
+      callFaultRate: 0.06,
       eventRate: 0.04,
     }),
   },

@@ -38,6 +38,8 @@ export interface Scenario {
   readonly trigger: 'interval' | 'continuous'
   readonly markerDelayMs: MarkerDelay
   readonly firstProducerEpoch: number
+  /** Under the default a dead writer's transaction ends soon after its session; above it, somebody has to fence it (P9). */
+  readonly transactionTimeoutMs: number
   readonly batchRecordsMax: number
   readonly cacheBytesMax: number
   readonly applyQueueBytesMax: number
@@ -80,5 +82,6 @@ export function scenarioOf(seed: number): Scenario {
     faults: new Set<Fault>(faults),
     callFaultRate: random.pick([0.005, 0.02, 0.06]),
     eventRate: random.pick([0.01, 0.02, 0.04]),
+    transactionTimeoutMs: random.pick([10_000, 60_000]),
   }
 }

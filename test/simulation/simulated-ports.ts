@@ -68,6 +68,12 @@ export class SimulatedPorts {
     return { calls, wakes: answers ? this.wakes : [] }
   }
 
+  /** Nothing holds it back any more. */
+  heal(): void {
+    this.pause = 'none'
+    for (const connection of this.#connections.values()) connection.isHeld = false
+  }
+
   /** Breaks a connection; the next call opens another one. Returns what was under way to the server. */
   breakConnection(connection: Connection): readonly Call[] {
     this.#connections.delete(connection.name)

@@ -65,7 +65,7 @@ export class SimulatedProcess {
         readAheadBytesMax: 1 << 20,
         fetchPartitionBytesMax: 1 << 16,
         fetchWaitMs: 500,
-        transactionTimeoutMs: 10_000,
+        transactionTimeoutMs: scenario.transactionTimeoutMs,
         cacheBytesMax: scenario.cacheBytesMax,
         applyQueueBytesMax: scenario.applyQueueBytesMax,
         compression: 'none',

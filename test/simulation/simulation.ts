@@ -11,7 +11,14 @@ import { ManualClock } from '../../service/memory/manual-clock.ts'
 import type { StoreBackend } from '../../service/state/store-backend.ts'
 import type { Call, ConnectionStep } from './connection.ts'
 import { faultEvents, type FaultStage } from './faults.ts'
-import { ConcurrentReader, nothingHangs, offsetsAreAtTheEnd, outputFollowsInput, storeIsFoldOfChangelog } from './invariants.ts'
+import {
+  CommittedOffsets,
+  ConcurrentReader,
+  nothingHangs,
+  offsetsAreAtTheEnd,
+  outputFollowsInput,
+  storeIsFoldOfChangelog,
+} from './invariants.ts'
 import type { Plant } from './plant.ts'
 import { monitored } from './protocol-monitor.ts'
 import { type CallFault, callFaults, eventFaults, type Scenario } from './scenario.ts'
@@ -42,6 +49,8 @@ const important =
   /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|OffsetFetch|OffsetCommit|ListOffsets|apply|acquire|rebuild|load)/
 /** What may still arrive when its sender is long gone: a join in the name of somebody who does not wait for it would fence whoever does. */
 const mayBeLate = /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|Heartbeat|apply|acquire|rebuild)/
+
+const commits = /^(OffsetCommit|EndTxn)/
 
 type Step =
   | ({ readonly kind: 'call'; readonly process: SimulatedProcess } & ConnectionStep)
@@ -80,6 +89,7 @@ class Simulation implements FaultStage {
   readonly #clock: ManualClock
   readonly #lateWire: Wire
   readonly #reader: ConcurrentReader
+  readonly #offsets: CommittedOffsets
   readonly #due: (() => void)[] = []
   /** What a process has sent and should not have. */
   readonly #breaches: string[] = []
@@ -88,6 +98,8 @@ class Simulation implements FaultStage {
   /** How often each place had a process. */
   readonly #lives: number[]
   #isHealing = false
+  /** The last step may have moved offsets. */
+  #mayHaveCommitted = false
 
   constructor(scenario: Scenario, plant: Plant, clock: ManualClock, cluster: SimulatedCluster) {
     this.scenario = scenario
@@ -98,6 +110,7 @@ class Simulation implements FaultStage {
     this.#clock = clock
     this.#lateWire = cluster.kafka.wire('late')
     this.#reader = new ConcurrentReader(cluster)
+    this.#offsets = new CommittedOffsets(cluster)
     this.#lives = scenario.processes.map(() => 0)
   }
 
@@ -170,6 +183,7 @@ class Simulation implements FaultStage {
     this.steps += 1
     for (const process of this.processes) if (process.ended !== null) this.#ended(process)
     for (const act of this.#due.splice(0)) act()
+    if (this.#mayHaveCommitted) this.#offsets.check()
     if (this.#breaches.length > 0) throw new SimulationFailure(this.#breaches.join('; '))
     const steps = this.#possible()
     const waitMs = this.#clock.nextDue()
@@ -223,6 +237,7 @@ class Simulation implements FaultStage {
     }
     const fault = this.#faultOf(step)
     this.trace.add(process.name, `${what} ${fault === null ? phase : `${phase}: -- ${fault}`}`)
+    this.#mayHaveCommitted = phase === 'effect' && commits.test(call.name)
     if (fault === null) return phase === 'effect' ? connection.takeEffect(call) : connection.answer(call)
     this.#fail(step, fault)
   }
@@ -320,7 +335,7 @@ class Simulation implements FaultStage {
     this.#isHealing = true
     this.storeAway = 0
     this.trace.add('', '-- no more faults')
-    for (const process of this.processes) process.ports.pause = 'none'
+    for (const process of this.processes) process.ports.heal()
     for (const place of this.scenario.processes.keys())
       if (!this.processes.some((process) => process.place === place)) this.start(place)
     for (const key of this.scenario.keys) this.cluster.append(key)
@@ -366,8 +381,9 @@ class Simulation implements FaultStage {
 
   #log(who: string): Log {
     const add = (fields: object, message: string) => {
-      const { error } = fields as { error?: Error }
-      this.trace.add(who, `   "${message}${error === undefined ? '' : `: ${error.message}`}"`)
+      const { error } = fields as { readonly error?: Error | string }
+      const why = error instanceof Error ? error.message : error
+      this.trace.add(who, `   "${message}${why === undefined ? '' : `: ${why}`}"`)
     }
     return { debug: () => {}, info: () => {}, warn: add, error: add }
   }
