@@ -14,7 +14,7 @@ const recordsPerSecond = 2_500
 async function killAndCheck(test: TestContext, redisUrl: string | null): Promise<void> {
   const seed = seedOfRun()
   const random = seededRandom(seed)
-  const stage = await Stage.set({ test, name: 'kill', redisUrl, instances: ['a', 'b'] })
+  const stage = await Stage.set({ test, name: 'kill', redisUrl, instances: ['a', 'b'], shifts: 4 })
   test.diagnostic(`seed ${seed}: ${kills} kills`)
   for (const worker of stage.workers) worker.start()
   stage.input.flow(recordsPerSecond)

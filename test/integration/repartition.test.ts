@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { groupOffsets, readCommitted } from '../support/console-consumer.ts'
-import { assertReadToEnd } from '../support/expectations.ts'
+import { assertReadToEnd, witnessOf } from '../support/expectations.ts'
 import { KafkaAdmin } from '../support/kafka-admin.ts'
 import { KafkaInput } from '../support/kafka-input.ts'
 import { until } from '../support/processes.ts'
@@ -52,12 +52,12 @@ test('counts through a repartition topic', { skip: noKafka }, async (test) => {
   await until(async () => (await drained(source)) && (await drained(between)), 'all is counted', 60_000)
   assert.deepEqual(await worker.stop(), { code: 0, signal: null }, worker.tail())
 
-  const witness = `${counts}-witness`
-  const rows = await readCommitted({ brokers, topic: counts, group: witness })
-  await assertReadToEnd(brokers, witness, counts)
-  const offsets = await groupOffsets(brokers, application)
-  assert.deepEqual(new Set(offsets.map(({ topic }) => topic)), new Set([source, between]))
-  for (const { topic, partition, committed, end } of offsets) assert.equal(committed, end, `${topic} ${partition} is drained`)
+  const rows = await readCommitted({ brokers, topic: counts, group: witnessOf(counts) })
+  const offsets = await groupOffsets(brokers, application, witnessOf(counts))
+  assertReadToEnd(offsets, { topic: counts, partitions: 2 })
+  const inputs = offsets.filter(({ topic }) => topic !== counts)
+  assert.deepEqual(new Set(inputs.map(({ topic }) => topic)), new Set([source, between]))
+  for (const { topic, partition, committed, end } of inputs) assert.equal(committed, end, `${topic} ${partition} is drained`)
   const wanted = new Map<string, number>()
   for (const [, last] of input.counts)
     for (let number = 1; number <= last; number++) wanted.set(`${number % modulus}`, (wanted.get(`${number % modulus}`) ?? 0) + 1)

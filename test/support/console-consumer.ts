@@ -116,9 +116,10 @@ export async function endOffsets(brokers: readonly string[], topics: readonly st
   }))
 }
 
-/** What the group has committed, of every partition that it has committed or that is assigned to it. */
-export async function groupOffsets(brokers: readonly string[], group: string): Promise<readonly GroupOffset[]> {
-  const { stdout } = await runTool('consumer.group.ConsumerGroupCommand', brokers, ['--describe', '--group', group, '--offsets'])
+/** What the groups have committed, of every partition that they have committed or that is assigned to them. */
+export async function groupOffsets(brokers: readonly string[], ...groups: readonly string[]): Promise<readonly GroupOffset[]> {
+  const options = ['--describe', '--offsets', ...pairs('--group', groups)]
+  const { stdout } = await runTool('consumer.group.ConsumerGroupCommand', brokers, options)
   return [...stdout.matchAll(/^(\S+) +(\S+) +(\d+) +(\d+|-) +(\d+) /gm)].map(([, , topic = '', partition, committed, end]) => ({
     topic,
     partition: Number(partition),

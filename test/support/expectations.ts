@@ -26,26 +26,27 @@ const progressShape = '\x00'
  * out of order; nothing hangs; and Redis is what the changelog says.
  */
 export async function assertExactlyOnce(run: Run): Promise<void> {
-  const { brokers, topics, application, redisUrl } = run
-  const changelog = `${application}-sums-changelog`
-  const witness = (topic: string) => `${topic}-witness`
-  const read = (topic: string, more = {}) => readCommitted({ brokers, topic, group: witness(topic), ...more })
-  // Two at a time: each is a Java machine.
-  const [copy, sums] = await Promise.all([read(`${topics}-copy`), read(`${topics}-sums`)])
-  const [changes, consumed] = await Promise.all([
-    read(changelog, { formatter: asPrintableBytes }),
-    groupOffsets(brokers, application),
+  const { brokers, topics, application, partitions, redisUrl } = run
+  const written = { copy: `${topics}-copy`, sums: `${topics}-sums`, changelog: `${application}-sums-changelog` }
+  const read = (topic: string, more = {}) => readCommitted({ brokers, topic, group: witnessOf(topic), ...more })
+  const [copy, sums, changes] = await Promise.all([
+    read(written.copy),
+    read(written.sums),
+    read(written.changelog, { formatter: asPrintableBytes }),
   ])
-  const answered = answeredInput(run, consumed)
+  const offsets = await groupOffsets(brokers, application, ...Object.values(written).map(witnessOf))
+  const answered = answeredInput(run, offsets)
   const lasts = new Map([...answered.values()].flat().map(({ key, value }) => [key, Number(value)]))
   assertCopied(copy, answered)
   assertSums(sums, lasts)
-  const written = [`${topics}-copy`, `${topics}-sums`, changelog]
-  await Promise.all(written.map((topic) => assertReadToEnd(brokers, witness(topic), topic)))
+  for (const topic of Object.values(written)) assertReadToEnd(offsets, { topic, partitions })
   const fold = foldOf(changes)
   assertTotals(fold, lasts)
   if (redisUrl !== null) await assertRedisIs(fold, application, redisUrl)
 }
+
+/** The group that reads a topic, whose offsets tell how far it came. */
+export const witnessOf = (topic: string) => `${topic}-witness`
 
 /** By partition, the input up to the committed offset: as the input was written without transactions, offsets count its records. */
 function answeredInput({ input, topics, partitions }: Run, consumed: readonly GroupOffset[]): Answered {
@@ -89,11 +90,14 @@ function assertSums(sums: readonly ReadRecord[], lasts: ReadonlyMap<string, numb
   }
 }
 
-/** A read_committed reader, of that group, has come to the very end: no transaction hangs. */
-export async function assertReadToEnd(brokers: readonly string[], group: string, topic: string): Promise<void> {
-  const offsets = await groupOffsets(brokers, group)
-  assert.ok(offsets.length > 0, `nobody has read ${topic}`)
-  const behind = offsets.filter(({ committed, end }) => (committed ?? 0) !== end)
+/** The read_committed reader, whose offsets these are, has come to the very end: no transaction hangs. */
+export function assertReadToEnd(
+  offsets: readonly GroupOffset[],
+  { topic, partitions }: { readonly topic: string; readonly partitions: number },
+): void {
+  const own = offsets.filter((offset) => offset.topic === topic)
+  assert.equal(own.length, partitions, `not all partitions of ${topic} were read`)
+  const behind = own.filter(({ committed, end }) => (committed ?? 0) !== end)
   assert.deepEqual(behind, [], `read_committed does not come to the end of ${topic}`)
 }
 

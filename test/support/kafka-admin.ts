@@ -31,9 +31,9 @@ export class KafkaAdmin {
     return this.#admin.listTopics()
   }
 
-  /** The next offset of each partition. */
+  /** The next offset of each partition; empty while a leader has no answer. */
   async ends(topic: string): Promise<readonly number[]> {
-    const offsets = await this.#admin.fetchTopicOffsets(topic)
+    const offsets = await answerOf(this.#admin.fetchTopicOffsets(topic), [])
     return offsets.toSorted((a, b) => a.partition - b.partition).map(({ offset }) => Number(offset))
   }
 
@@ -59,7 +59,7 @@ export class KafkaAdmin {
   }
 }
 
-/** A broker that has just started loads its groups first. */
+/** A broker that has just started loads its groups first, and the leader of a new topic learns of it last. */
 async function answerOf<T>(request: Promise<T>, otherwise: T): Promise<T> {
   try {
     return await request

@@ -6,6 +6,11 @@ export interface InputOptions {
   readonly brokers: readonly string[]
   readonly topic: string
   readonly keys?: number
+  /**
+   * In how many groups the keys take turns, a thousand records each: what was lost or set back of a key that rests is not mended by its
+   * next record. Default 1: all keys come all the time.
+   */
+  readonly shifts?: number
 }
 
 /** A record as it was sent. */
@@ -15,11 +20,13 @@ export interface SentRecord {
 }
 
 const sendEveryMs = 20
+const recordsPerShift = 1_000
 
 export class KafkaInput {
   readonly #producer: Producer
   readonly #topic: string
-  readonly #keys: readonly string[]
+  readonly #keys: string[] = []
+  readonly #shifts: number
   readonly #counts = new Map<string, number>()
   readonly #partitions = new Map<string, number>()
   readonly #sent: SentRecord[] = []
@@ -27,10 +34,11 @@ export class KafkaInput {
   #flowing: Promise<void> | null = null
   #flows = false
 
-  constructor({ brokers, topic, keys = 20 }: InputOptions) {
+  constructor({ brokers, topic, keys = 20, shifts = 1 }: InputOptions) {
     const choose = Partitioners.DefaultPartitioner()
     this.#topic = topic
-    this.#keys = Array.from({ length: keys }, (_, index) => `key-${index}`)
+    this.#shifts = shifts
+    this.addKeys(keys)
     this.#producer = new Kafka({ brokers: [...brokers], clientId: 'test-input', logLevel: logLevel.NOTHING }).producer({
       idempotent: true,
       maxInFlightRequests: 1,
@@ -44,6 +52,12 @@ export class KafkaInput {
 
   connect(): Promise<void> {
     return this.#producer.connect()
+  }
+
+  /** From now on, so many further keys come. */
+  addKeys(count: number): void {
+    const first = this.#keys.length
+    this.#keys.push(...Array.from({ length: count }, (_, index) => `key-${first + index}`))
   }
 
   /** Of each key its last integer. */
@@ -96,7 +110,9 @@ export class KafkaInput {
   }
 
   #next(): SentRecord {
-    const key = this.#keys[this.#turn++ % this.#keys.length] ?? ''
+    const shift = Math.floor(this.#turn / recordsPerShift) % this.#shifts
+    const awake = Math.ceil((this.#keys.length - shift) / this.#shifts)
+    const key = this.#keys[shift + this.#shifts * (this.#turn++ % awake)] ?? ''
     const number = (this.#counts.get(key) ?? 0) + 1
     this.#counts.set(key, number)
     return { key, value: String(number) }

@@ -16,6 +16,28 @@ export async function redisHashes(url: string, application: string): Promise<Red
   })
 }
 
+/** Everything that an application holds, as Redis itself dumps it. */
+export type RedisSnapshot = readonly (readonly [key: string, dump: Buffer])[]
+
+export const takeSnapshot = (url: string, application: string): Promise<RedisSnapshot> =>
+  withRedis(url, async (redis) => {
+    const keys = await keysOf(redis, application)
+    const dumps = await Promise.all(keys.map((key) => redis.dumpBuffer(key)))
+    return keys.flatMap((key, index) => (dumps[index] ? [[key, dumps[index]] as const] : []))
+  })
+
+/** Sets everything back to the snapshot at one moment. */
+export const restoreSnapshot = (url: string, snapshot: RedisSnapshot): Promise<unknown> =>
+  withRedis(url, async (redis) => {
+    const transaction = redis.multi()
+    for (const [key, dump] of snapshot) transaction.restore(key, 0, dump, 'REPLACE')
+    await transaction.exec()
+  })
+
+/** Writes another epoch to a store partition, as whoever takes it over does. */
+export const takeOverInRedis = (url: string, meta: string): Promise<unknown> =>
+  withRedis(url, (redis) => redis.hset(meta, 'epoch', '1000000:another'))
+
 /** Deletes everything that Redis holds. */
 export const flushRedis = (url: string): Promise<unknown> => withRedis(url, (redis) => redis.flushall())
 

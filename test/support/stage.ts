@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { assertExactlyOnce } from './expectations.ts'
+import { Gate } from './gate.ts'
 import { KafkaAdmin } from './kafka-admin.ts'
 import { KafkaInput } from './kafka-input.ts'
 import { until } from './processes.ts'
@@ -18,6 +19,8 @@ export interface StageOptions {
   readonly instances: readonly (string | null)[]
   readonly flags?: Readonly<Record<string, string | number>>
   readonly partitions?: number
+  /** In how many groups the keys take turns; see KafkaInput. */
+  readonly shifts?: number
 }
 
 export class Stage {
@@ -27,16 +30,18 @@ export class Stage {
   readonly admin: KafkaAdmin
   readonly input: KafkaInput
   readonly workers: readonly WorkerProcess[]
+  /** One for each of the workers, in their order. */
+  readonly gates: readonly Gate[]
   readonly partitions: number
 
   private constructor(options: StageOptions, brokers: readonly string[]) {
-    const { name, redisUrl, instances, flags = {}, partitions = 4 } = options
+    const { name, redisUrl, instances, flags = {}, partitions = 4, shifts = 1 } = options
     this.application = `${name}-${randomUUID().slice(0, 8)}`
     this.brokers = brokers
     this.redisUrl = redisUrl
     this.partitions = partitions
     this.admin = new KafkaAdmin(brokers)
-    this.input = new KafkaInput({ brokers, topic: `${this.application}-input` })
+    this.input = new KafkaInput({ brokers, topic: `${this.application}-input`, shifts })
     const all = {
       'application-id': this.application,
       'kafka-brokers': brokers.join(','),
@@ -45,11 +50,12 @@ export class Stage {
       ...(redisUrl === null ? {} : { 'redis-url': redisUrl }),
       ...flags,
     }
+    this.gates = instances.map((_, index) => new Gate(`${this.application}-${index}`))
     this.workers = instances.map(
-      (instance) =>
+      (instance, index) =>
         new WorkerProcess({
           topology: 'copy-and-sums.ts',
-          environment: { TEST_TOPICS: this.application },
+          environment: { TEST_TOPICS: this.application, TEST_GATE: this.gates[index]?.path ?? '' },
           flags: instance === null ? all : { ...all, 'instance-id': instance },
         }),
     )
@@ -62,6 +68,7 @@ export class Stage {
     const { admin, input, application, partitions } = stage
     options.test.after(async () => {
       await Promise.all(stage.workers.map((worker) => worker.end()))
+      for (const gate of stage.gates) gate.open()
       await Promise.all([input.close(), admin.close()])
     })
     await Promise.all([admin.connect(), input.connect()])
@@ -78,6 +85,18 @@ export class Stage {
   async processes(count: number, timeoutMs = 60_000): Promise<void> {
     const from = await this.processed()
     await this.until(async () => (await this.processed()) >= from + count, `${count} more records are processed`, timeoutMs)
+  }
+
+  /** Waits until every partition that has input is processed for `count` records beyond its present end: whoever has it, it is at work. */
+  async processesEverywhere(count = 100, timeoutMs = 60_000): Promise<void> {
+    const topic = `${this.application}-input`
+    let ends: readonly number[] = []
+    await this.until(async () => (ends = await this.admin.ends(topic)).length > 0, 'the ends of the input are known')
+    const isBeyond = async () => {
+      const committed = await this.admin.committed(this.application, topic)
+      return ends.every((end, partition) => end === 0 || (committed[partition] ?? 0) >= end + count)
+    }
+    await this.until(isBeyond, `${count} more records of every partition are processed`, timeoutMs)
   }
 
   /** Ends the input and waits until all of it is processed. */
@@ -114,11 +133,9 @@ export class Stage {
     assert.ok(await this.admin.drained(this.application, `${this.application}-input`), 'the input is processed to its end')
   }
 
-  /** Stops all workers as SIGTERM does, and expects that they end well. */
+  /** Stops all workers, and expects that they end well. */
   async stop(): Promise<void> {
-    const endings = await Promise.all(this.workers.map((worker) => worker.stop()))
-    for (const [index, ending] of endings.entries())
-      assert.deepEqual(ending, { code: 0, signal: null }, `worker ${index} ended:\n${this.workers[index]?.tail()}`)
+    await Promise.all(this.workers.map((worker) => stopWell(worker)))
   }
 
   /** Checks what is committed, once the workers have stopped. */
@@ -131,9 +148,9 @@ export class Stage {
     return { brokers, application, partitions, input, redisUrl }
   }
 
-  /** Waits for a condition, while all workers live. A failure says what they logged last. */
+  /** Waits for a condition, while no worker ends unasked. A failure says what they logged last. */
   async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
-    const ended = () => this.workers.some(({ ending }) => ending !== null)
+    const ended = () => this.workers.some(({ isFallen }) => isFallen)
     try {
       await until(async () => ended() || (await condition()), what, timeoutMs)
       if (ended()) throw new Error(`a worker has ended by itself, waiting for: ${what}`)
@@ -142,4 +159,9 @@ export class Stage {
       throw new Error(`${String(error)}\n${logs.join('\n')}`, { cause: error })
     }
   }
+}
+
+/** Stops a worker, and expects that it ends well. */
+export async function stopWell(worker: WorkerProcess, signal?: 'SIGTERM' | 'SIGINT'): Promise<void> {
+  assert.deepEqual(await worker.stop(signal), { code: 0, signal: null }, worker.tail())
 }

@@ -40,6 +40,7 @@ export class WorkerProcess {
   #child: ChildProcess | null = null
   #ended: Promise<Ending> = Promise.resolve({ code: null, signal: null })
   #ending: Ending | null = null
+  #isAskedToEnd = false
   /** What it wrote, of a restarted one since its last start. */
   output = ''
   /** What it logged and complained, its predecessors' words included. */
@@ -62,6 +63,7 @@ export class WorkerProcess {
     alive.add(child)
     this.#child = child
     this.#ending = null
+    this.#isAskedToEnd = false
     this.output = ''
     child.stdout.on('data', (bytes: Buffer) => (this.output = (this.output + bytes.toString()).slice(-keptCharacters)))
     child.stderr.on('data', (bytes: Buffer) => (this.errors = (this.errors + bytes.toString()).slice(-keptCharacters)))
@@ -85,6 +87,11 @@ export class WorkerProcess {
     return this.#ending
   }
 
+  /** Whether it has ended without being asked to. */
+  get isFallen(): boolean {
+    return this.#ending !== null && !this.#isAskedToEnd
+  }
+
   /** @throws Error with the end of its log where it has ended by itself */
   signal(signal: NodeJS.Signals): void {
     if (this.#ending !== null) throw new Error(`it has ended by itself (${JSON.stringify(this.#ending)}):\n${this.tail()}`)
@@ -97,9 +104,10 @@ export class WorkerProcess {
     await this.#ended
   }
 
-  /** SIGTERM, awaited. */
-  async stop(): Promise<Ending> {
-    this.signal('SIGTERM')
+  /** A signal that asks for the end, awaited. */
+  async stop(signal: 'SIGTERM' | 'SIGINT' = 'SIGTERM'): Promise<Ending> {
+    this.signal(signal)
+    this.#isAskedToEnd = true
     return this.#ended
   }
 
