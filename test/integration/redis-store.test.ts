@@ -149,6 +149,20 @@ function onRedis(target: string): void {
     assert.ok(lines.every((text, index) => text === ['Redis is away; trying again', 'Redis is back'][index % 2]))
   })
 
+  it('what was on a line that is cut is not sent again, nor is anything kept for the next one', async (test) => {
+    const { backend, line } = await setUp(test, target)
+    await backend.connect()
+    const { handle } = await openStore(backend)
+    line.onAnswer = (bytes) => {
+      line.onAnswer = (next) => next
+      line.cut()
+      return bytes
+    }
+    await assert.rejects(handle.apply(chunk(0, 'a')), StoreUnavailableError)
+    await assert.rejects(handle.apply(chunk(0, 'a')), StoreUnavailableError)
+    await untilAvailable(() => handle.apply(chunk(0, 'a')))
+  })
+
   it('an answer that comes late is unavailable after the time-out, and taken for no other', async (test) => {
     const { backend, line } = await setUp(test, target)
     await backend.connect()

@@ -138,6 +138,23 @@ describe('apply queue', () => {
     assert.equal(gate.most(), 1)
   })
 
+  it('tells the view of each chunk: between two of them the store can be loaded from', async () => {
+    const { queue, open } = await setUp({ bytesMax: 1e9 })
+    const a = await open('a')
+    const gate = held(a.handle)
+    const values = Object.fromEntries(Array.from({ length: 2500 }, (_, index) => [`k${index}`, 'v']))
+    queue.enqueue(await segment({ view: a.view, handle: gate.handle }, 0, 1, values))
+    for (let chunk = 0; chunk < 3; chunk++) {
+      a.view.beginBatch()
+      const other = a.view.entry(`other ${chunk}`)
+      await a.view.load()
+      assert.ok(other.loaded)
+      gate.letThrough()
+      await turn()
+    }
+    await queue.drained()
+  })
+
   it('refuses a segment that does not begin where the last one ended', async () => {
     const { queue, open } = await setUp()
     const a = await open('a')

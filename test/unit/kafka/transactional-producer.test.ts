@@ -112,12 +112,18 @@ describe('TransactionalProducer', () => {
       RetakeError,
     )
     await producer.renew()
-    const twoOn = { ...next, generation: next.generation + 1 }
-    await assert.rejects(
-      producer.commitOffsets(group, who, offset(1), () => Promise.resolve(twoOn)),
-      RetakeError,
-    )
-    await producer.renew()
+    for (const stranger of [
+      { ...next, generation: next.generation + 1 },
+      { ...next, memberId: 'another' },
+    ]) {
+      const sent = bed.wire.count('TxnOffsetCommit')
+      await assert.rejects(
+        producer.commitOffsets(group, who, offset(1), () => Promise.resolve(stranger)),
+        RetakeError,
+      )
+      assert.equal(bed.wire.count('TxnOffsetCommit'), sent + 1, 'not asked again under another name')
+      await producer.renew()
+    }
     await producer.produce([batch(topic, 1, ['kept'])])
     await producer.commitOffsets(group, who, offset(7), () => Promise.resolve(next))
     await producer.end(true)
