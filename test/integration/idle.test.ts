@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { positiveHash } from '../../service/kafka/hanging-transactions.ts'
 import { changelogTopic, transactionalId } from '../../service/topology/names.ts'
+import { transactionLogRecords } from '../support/console-consumer.ts'
 import { noKafka, servers } from '../support/servers.ts'
 import { Stage } from '../support/stage.ts'
 
@@ -18,33 +18,33 @@ function metric(page: string, name: string): number {
 }
 
 /** Where everything ends that a transaction of the worker would lengthen. */
-async function ends({ admin, application }: Stage) {
+async function ends({ admin, application }: Stage, brokers: readonly string[]) {
   const topics = [`${application}-copy`, `${application}-sums`, changelogTopic(application, 'sums')]
   const written = await Promise.all(topics.map((topic) => admin.ends(topic)))
-  // Each begin and each end of a transaction is a record here, whatever it writes.
-  const log = await admin.ends('__transaction_state')
-  const partition = positiveHash(transactionalId(application, instance, 0)) % log.length
-  return { written, transactions: log[partition] }
+  // Each begin and each end of a transaction is a record there, whatever it writes.
+  const transactions = await transactionLogRecords(brokers, transactionalId(application, instance, 0))
+  return { written, transactions }
 }
 
 test('an idle worker makes no transaction', { skip: noKafka }, async (test) => {
-  const { redisUrl } = await servers()
+  const { brokers, redisUrl } = await servers()
   if (redisUrl === null) return test.skip('there is no Redis')
   const stage = await Stage.set({ test, name: 'idle', redisUrl, instances: [instance], partitions })
   const [worker] = stage.workers
   assert.ok(worker)
   worker.start()
   await stage.settled()
-  const atStart = await ends(stage)
+  const atStart = await ends(stage, brokers)
   await stage.input.send(1_000)
   await stage.drained()
-  assert.notEqual((await ends(stage)).transactions, atStart.transactions, 'a transaction would be seen')
+  assert.notEqual((await ends(stage, brokers)).transactions, atStart.transactions, 'a transaction would be seen')
   // Until the figures of the last batch are on the page, and the code that it ran is compiled.
   await stage.until(async () => metric(await worker.metrics(), 'caudal_records_in_total') === 1_000, 'the figures are there')
 
-  const [before, begun, since] = [await ends(stage), await worker.metrics(), performance.now()]
+  const [before, begun, since] = [await ends(stage, brokers), await worker.metrics(), performance.now()]
   await delay(idleMs)
-  const [after, ended, tookMs] = [await ends(stage), await worker.metrics(), performance.now() - since]
+  const [ended, tookMs] = [await worker.metrics(), performance.now() - since]
+  const after = await ends(stage, brokers)
 
   assert.deepEqual(after, before)
   assert.ok(metric(begun, 'caudal_transactions_total') > 0)

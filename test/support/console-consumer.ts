@@ -128,6 +128,18 @@ export async function groupOffsets(brokers: readonly string[], ...groups: readon
   }))
 }
 
+/** How many records the transaction coordinator has written about one transactional id: several for each transaction. */
+export async function transactionLogRecords(brokers: readonly string[], transactionalId: string): Promise<number> {
+  const { stdout } = await runTool('consumer.ConsoleConsumer', brokers, [
+    '--from-beginning',
+    ...pairs('--topic', ['__transaction_state']),
+    ...pairs('--formatter', ['org.apache.kafka.tools.consumer.TransactionLogMessageFormatter']),
+    ...pairs('--timeout-ms', ['5000']),
+  ])
+  // One JSON text after the other, without anything between them.
+  return stdout.split(`{"transactionalId":"${transactionalId}"}`).length - 1
+}
+
 /** Runs one of Kafka's tools to its end. @throws Error with what it said when it fails */
 async function runTool(
   name: string,
