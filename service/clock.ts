@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Clock {
-  /** Wall clock, milliseconds since 1970-01-01T00:00Z. */
+  /** Wall clock, whole milliseconds since 1970-01-01T00:00Z. */
   now(): number
   /** Milliseconds from an arbitrary origin; never goes back. For intervals and deadlines. */
   monotonic(): number

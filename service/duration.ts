@@ -26,13 +26,24 @@ export function durationMs(duration: Duration, what: string): number {
   if (Number.isFinite(ms) && ms >= 0) return ms
   const units = Object.keys(unitsMs).join(', ')
   throw new ConfigurationError([
-    `${what} is ${JSON.stringify(duration) ?? String(duration)}, which is no duration: give a number of milliseconds or a text like '10 seconds' (${units}), finite and not negative.`,
+    `${what} is ${typeof duration === 'string' ? JSON.stringify(duration) : String(duration)}, which is no duration: give a number of milliseconds or a text like '10 seconds' (${units}), finite and not negative.`,
   ])
 }
 
 function parse(text: unknown): number {
   const [, amount, unit] = /^(\S+) (\w+)$/.exec(String(text)) ?? []
-  return amount !== undefined && unit !== undefined && Object.hasOwn(unitsMs, unit)
-    ? Number(amount) * unitsMs[unit as Unit]
-    : Number.NaN
+  if (amount === undefined || unit === undefined || !Object.hasOwn(unitsMs, unit)) return Number.NaN
+  const ms = Number(amount) * unitsMs[unit as Unit]
+  // What a product of doubles is off by is no fraction of a millisecond: '1.005 seconds' are 1005 ms.
+  const whole = Math.round(ms)
+  return Math.abs(ms - whole) <= Math.abs(whole) * 2 ** -51 ? whole : ms
+}
+
+/** Milliseconds as people write them, in the largest unit of which they are a whole number: `'90 minutes'`. */
+export function durationText(ms: number): string {
+  const units = ['day', 'hour', 'minute', 'second'] as const
+  const unit = ms === 0 ? undefined : units.find((each) => ms % unitsMs[each] === 0)
+  if (unit === undefined) return `${ms} ms`
+  const amount = ms / unitsMs[unit]
+  return `${amount} ${unit}${amount === 1 ? '' : 's'}`
 }

@@ -8,7 +8,7 @@ export { nullable } from './codec/nullable.ts'
 export { structured } from './codec/structured.ts'
 export { text } from './codec/text.ts'
 export { stream } from './dsl/source.ts'
-export type { KeyedStream, Stream, Table } from './dsl/streams.ts'
+export type { KeyedStream, SessionStream, Stream, Table, WindowedStream, WindowedTable } from './dsl/streams.ts'
 export { type Topology, type TopologyOptions, topology } from './dsl/topology.ts'
 export type {
   Aggregation,
@@ -21,4 +21,14 @@ export type {
   SinkOptions,
   SourceOptions,
 } from './dsl/types.ts'
+export type {
+  ClosedBy,
+  OutputMode,
+  SessionOptions,
+  SessionWindows,
+  Windowed,
+  WindowOptions,
+  Windows,
+} from './dsl/window-types.ts'
+export { hopping, session, sliding, tumbling } from './dsl/windows.ts'
 export type { Duration, EpochMs } from './duration.ts'

@@ -21,6 +21,11 @@ export const counters = {
     labels: ['topic'],
   },
   caudal_records_skipped_total: { help: 'Records skipped by a policy, by reason.', labels: ['topic', 'reason'] },
+  caudal_records_late_total: {
+    help: 'Records that came too late: for all of their windows, or for some.',
+    labels: ['topic', 'reason'],
+  },
+  caudal_records_outside_total: { help: 'Records that belong to no session.', labels: ['topic', 'reason'] },
   caudal_records_dead_lettered_total: { help: 'Records sent to the dead letter topic, by reason.', labels: ['topic', 'reason'] },
   caudal_transactions_total: { help: 'Transactions by outcome: committed, aborted, uncertain.', labels: ['outcome'] },
   caudal_retakes_total: { help: 'How often all tasks were taken again, by cause.', labels: ['cause'] },

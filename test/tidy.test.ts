@@ -19,11 +19,13 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   dsl: ['topology', 'codec'],
   'index.ts': ['dsl', 'codec'],
   // What happens to records: pure, no I/O.
+  time: [],
+  windows: ['topology', 'codec'],
   source: ['codec', 'topology', 'kafka/records'],
   batch: ['kafka/records'],
   state: ['topology', 'codec'],
   sink: ['source', 'topology', 'codec', 'kafka/records'],
-  operators: ['source', 'batch', 'state', 'sink', 'topology', 'codec', 'kafka/records'],
+  operators: ['source', 'batch', 'state', 'sink', 'time', 'windows', 'topology', 'codec', 'kafka/records'],
   commit: ['state', 'kafka/wire/error-codes.ts'],
   // The protocol of Kafka, above one port; the two implementations of the port.
   'kafka/records': [],
@@ -33,6 +35,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   // The loop and what runs it.
   runtime: [
     'operators',
+    'time',
     'source',
     'batch',
     'state',

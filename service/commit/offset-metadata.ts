@@ -5,7 +5,7 @@ export interface OffsetMetadata {
   readonly batch: number
   /** How many partitions the topic had when the group first read it: a partition beyond that was found later (P11). */
   readonly partitionsAtStart: number
-  /** The task's own watermark, in ms; null where there is none yet. */
+  /** That of the source partition, in ms; null where there is none yet. */
   readonly watermark: number | null
   /** Per store: the id of its changelog topic and the offset of its last record, which is the progress record. */
   readonly stores: Readonly<Record<string, readonly [topicId: string, lastOffset: number]>>

@@ -21,6 +21,8 @@ export interface ProgressRecord {
   readonly watermark: number | null
   /** Of each upstream task its last time in ms, or 'idle'. */
   readonly upstreamWatermarks: Readonly<Record<string, number | 'idle'>>
+  /** Of each keyBy, the kind of its keys: rows of windows may come without a record that tells. */
+  readonly keyKinds?: Readonly<Record<string, 's' | 'n' | 'b'>>
 }
 
 export const encodeProgress = (record: ProgressRecord): Buffer => Buffer.from(JSON.stringify(record))

@@ -1,5 +1,6 @@
 /** Checks of what is given to the language, where it is given: types are stripped before a topology runs. */
 import { inspect } from 'node:util'
+import { type Duration, durationMs } from '../duration.ts'
 import { ConfigurationError } from '../errors.ts'
 import { nameDefect, topicNameDefect } from '../topology/names.ts'
 
@@ -50,6 +51,20 @@ export function checkedWhole(what: string, value: number, least: number): number
   return Number.isSafeInteger(value) && value >= least
     ? value
     : refuse(`${what} is ${shown(value)}; it is a whole number from ${least} up.`)
+}
+
+/** Milliseconds of `duration`, for event time. @throws ConfigurationError unless they are a whole number of at least `leastMs`. */
+export function checkedMs(what: string, duration: Duration, leastMs = 0): number {
+  const ms = durationMs(duration, what)
+  if (!Number.isSafeInteger(ms)) return refuse(`${what} is ${shown(duration)}: event time is counted in whole milliseconds.`)
+  return ms >= leastMs ? ms : refuse(`${what} is ${shown(duration)}; it is at least ${leastMs} ms.`)
+}
+
+/** @throws ConfigurationError unless `options` is an object. */
+export function checkedOptions<O extends object>(what: string, options: O): O {
+  return typeof options === 'object' && options !== null
+    ? options
+    : refuse(`${what} needs options, and was given ${shown(options)}.`)
 }
 
 /** @throws ConfigurationError with `sentence` where `holds` does not. */

@@ -2,19 +2,31 @@
 import type { Decoder } from '../codec/codec.ts'
 import type { TopologyNode } from '../topology/node.ts'
 import { check } from './checks.ts'
-import { type AnyKeyedStream, type AnyStream, type AnyTable, Facade, type Facades } from './facade.ts'
+import {
+  type AnyKeyedStream,
+  type AnyStream,
+  type AnyTable,
+  type AnyWindowedStream,
+  type AnyWindowedTable,
+  Facade,
+  type Facades,
+} from './facade.ts'
 import { KeyedStreamFacade } from './keyed-stream.ts'
 import { StreamFacade } from './stream.ts'
 import { sourceNode, unionNode } from './stream-nodes.ts'
 import type { Stream } from './streams.ts'
 import { TableFacade } from './table.ts'
 import type { Sink, SourceOptions } from './types.ts'
+import { WindowedStreamFacade } from './windowed-stream.ts'
+import { WindowedTableFacade } from './windowed-table.ts'
 
 /** The casts are of the untyped classes to the typed interfaces, which type tests and `Methods` hold them to. */
 const facades: Facades = {
   stream: (node) => new StreamFacade(node, facades) as unknown as AnyStream,
   keyed: (node) => new KeyedStreamFacade(node, facades) as unknown as AnyKeyedStream,
   table: (node) => new TableFacade(node, facades) as unknown as AnyTable,
+  windowed: (input, windows) => new WindowedStreamFacade(input, windows, facades) as unknown as AnyWindowedStream,
+  windowedTable: (node) => new WindowedTableFacade(node, facades) as unknown as AnyWindowedTable,
   sink: (node) => new Facade(node, facades) as unknown as Sink,
 }
 

@@ -18,7 +18,16 @@ import type {
   UnionNode,
   UserFn,
 } from '../topology/node.ts'
-import { check, checkedChoice, checkedCodec, checkedFunction, checkedName, checkedTopic, checkedWhole } from './checks.ts'
+import {
+  check,
+  checkedChoice,
+  checkedCodec,
+  checkedFunction,
+  checkedMs,
+  checkedName,
+  checkedTopic,
+  checkedWhole,
+} from './checks.ts'
 import type { KeyByOptions, SinkOptions, SourceOptions } from './types.ts'
 
 /** What every step that has neither name, store nor topic begins with. */
@@ -36,6 +45,7 @@ const topicUse = (role: 'source' | 'repartition' | 'sink', name: string | undefi
 export function sourceNode(topic: string, options: SourceOptions<unknown, unknown>): SourceNode {
   const what = `stream('${topic}')`
   const { startAt = 'earliest', onInvalid = 'stop', time, key = text() } = options
+  const { lateness = 0, idleAfter = '1 minute', futureMax = '1 day' } = options
   if (typeof startAt === 'string') checkedChoice(`startAt of ${what}`, startAt, ['earliest', 'latest'])
   else checkedWhole(`startAt.timestamp of ${what}`, startAt.timestamp, 0)
   return Object.freeze({
@@ -47,6 +57,9 @@ export function sourceNode(topic: string, options: SourceOptions<unknown, unknow
     time: time === undefined ? undefined : checkedFunction(`time of ${what}`, time),
     onInvalid: checkedChoice(`onInvalid of ${what}`, onInvalid, ['stop', 'skip', 'dead-letter']),
     startAt: typeof startAt === 'string' ? startAt : Object.freeze({ timestamp: startAt.timestamp }),
+    lateness: checkedMs(`lateness of ${what}`, lateness),
+    idleAfter: idleAfter === false ? null : checkedMs(`idleAfter of ${what}`, idleAfter),
+    futureMax: futureMax === false ? null : checkedMs(`futureMax of ${what}`, futureMax),
   })
 }
 

@@ -1,4 +1,4 @@
-/** The interfaces of the language: streams, keyed streams and tables. They speak of each other, so they stand in one file. */
+/** The interfaces of the language: streams, keyed and windowed ones, and tables. They speak of each other, so they stand in one file. */
 import type {
   Aggregation,
   CodecWhereLossy,
@@ -12,6 +12,7 @@ import type {
   SinkOptions,
   Widen,
 } from './types.ts'
+import type { ClosedBy, SessionWindows, Windowed, Windows } from './window-types.ts'
 
 /** A type guard; written as a method, since those are compared without regard to the direction of their parameters. */
 type Guard<W> = { test(value: unknown, record: unknown): value is W }['test']
@@ -62,6 +63,30 @@ export interface KeyedStream<K, V> {
   /** Begins with the first value itself. */
   reduce(name: string, fn: (left: V, right: V) => V, ...options: LastWhereLossy<'state', V>): Table<K, V>
   aggregate<A>(name: string, aggregation: Aggregation<K, V, A> & CodecWhereLossy<'state', A>): Table<K, A>
+  /** Gathers the records of each key in windows of event time. */
+  window(windows: SessionWindows<V>): SessionStream<K, V>
+  window(windows: Windows<V>): WindowedStream<K, V>
+}
+
+/** Records gathered in windows: the aggregates of a KeyedStream, one for each window and key. */
+export interface WindowedStream<K, V> {
+  count(name: string): WindowedTable<K, number, V>
+  sum(name: string, of: (value: V) => number): WindowedTable<K, number, V>
+  min(name: string, of: (value: V) => number): WindowedTable<K, number, V>
+  max(name: string, of: (value: V) => number): WindowedTable<K, number, V>
+  average(name: string, of: (value: V) => number): WindowedTable<K, number, V>
+  countByValue(name: string, of: (value: V) => string): WindowedTable<K, Readonly<Record<string, number>>, V>
+  /** Begins with the first value itself. In sessions that grow together `fn` takes what each of them came to. */
+  reduce(name: string, fn: (left: V, right: V) => V, ...options: LastWhereLossy<'state', V>): WindowedTable<K, V, V>
+  aggregate<A>(name: string, aggregation: Aggregation<K, V, A> & CodecWhereLossy<'state', A>): WindowedTable<K, A, V>
+}
+
+/** Sessions grow together when a record comes between them, so that their aggregates need `merge`. */
+export interface SessionStream<K, V> extends Omit<WindowedStream<K, V>, 'aggregate'> {
+  aggregate<A>(
+    name: string,
+    aggregation: Aggregation<K, V, A> & { readonly merge: (left: A, right: A) => A } & CodecWhereLossy<'state', A>,
+  ): WindowedTable<K, A, V>
 }
 
 /** The row of each key, as it changes. */
@@ -74,4 +99,16 @@ export interface Table<K, A> {
   filter(fn: (row: A, key: K) => boolean): Table<K, A>
   /** Changed rows, with null for deleted ones: a compacted topic. */
   to(topic: string, options: SinkOptions<K, A> & KeyEncoder<K, A>): Sink
+}
+
+/** The row of each window and key. */
+export interface WindowedTable<K, A, V = unknown> {
+  /** Each window once, when it is final. */
+  emit(mode: 'append'): Stream<K, Windowed<A> & { readonly closedBy: ClosedBy }>
+  /** Each window as it changes, once a batch, and a last time with `closedBy`. */
+  emit(mode: 'update'): Stream<K, Windowed<A>>
+  /** The records that came when every window they belong to had closed. */
+  late(): Stream<K, V>
+  /** Sessions with `startsWith`: the records that belong to no session. */
+  outside(): Stream<K, V>
 }

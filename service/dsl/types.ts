@@ -1,6 +1,6 @@
 /** The types that the interfaces of the language are made of. */
 import type { CodecFor, Decoder, Encoder } from '../codec/codec.ts'
-import type { EpochMs } from '../duration.ts'
+import type { Duration, EpochMs } from '../duration.ts'
 
 /** Never there at run time: it keeps what looks alike apart. */
 export declare const brand: unique symbol
@@ -72,6 +72,15 @@ export interface SourceOptions<K, V> {
   readonly onInvalid?: Policy
   /** Where a group with no committed offset begins. Default `'earliest'`. */
   readonly startAt?: 'earliest' | 'latest' | { readonly timestamp: EpochMs }
+  /** The watermark trails the newest event time of a partition by this. Default 0. */
+  readonly lateness?: Duration
+  /**
+   * A partition with nothing to read for this long stops holding the watermark back; when all are silent it moves by elapsed time, so that
+   * windows close. Default 1 minute.
+   */
+  readonly idleAfter?: Duration | false
+  /** A record further ahead of the clock than this is invalid. Default 1 day. */
+  readonly futureMax?: Duration | false
 }
 
 export interface KeyByOptions {
@@ -102,6 +111,10 @@ export interface Aggregation<K, V, A> {
   readonly initial: (key: K) => A
   /** Returns the new aggregate, and leaves the old one as it was; `undefined` deletes. */
   readonly add: (aggregate: A, value: V, record: RecordInfo<K>) => A | undefined
+  /** The inverse of `add`: lets overlapping windows subtract what leaves instead of adding everything again. */
+  readonly remove?: (aggregate: A, value: V) => A
+  /** What two sessions, or two slices of a window, become together: `left` is the earlier; neither may be changed. */
+  readonly merge?: (left: A, right: A) => A
 }
 
 /** The end of a stream: what a topology is made of. */

@@ -17,7 +17,7 @@ export class ManualClock implements Clock {
 
   /** @param seed any 32-bit integer; equal seeds give equal sequences */
   constructor(now: number, seed = 1) {
-    this.#wall = now
+    this.#wall = Math.floor(now)
     this.#random = seededRandom(seed)
   }
 
@@ -54,7 +54,7 @@ export class ManualClock implements Clock {
 
   /** The wall clock alone; nobody wakes. */
   setWall(now: number): void {
-    this.#wall = now
+    this.#wall = Math.floor(now)
   }
 
   /** Milliseconds until the next sleeper is due; undefined where nobody sleeps. */

@@ -3,17 +3,24 @@ import type { Failed, Push } from '../source/push.ts'
 import { noProvenance, RecordInput, StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
 import type { AggregateNode, Value } from '../topology/node.ts'
+import type { Watermark } from '../time/watermark.ts'
 import { refusePromise } from './policies.ts'
+import type { StatefulOperator } from './stateful.ts'
 
 export interface AggregateParts {
   readonly node: AggregateNode
   readonly view: StateView
+  /** Of what comes in, and so of what goes out. */
+  readonly input: Watermark
   readonly failed: Failed
   /** Where rows go; undefined where nobody reads the table. */
   readonly next: Push | undefined
 }
 
-export class Aggregate {
+export class Aggregate implements StatefulOperator {
+  readonly output: Watermark
+  /** What event time does is no concern of it. */
+  readonly isDue = false
   readonly #node: AggregateNode
   readonly #operator: string
   readonly #view: StateView
@@ -25,7 +32,8 @@ export class Aggregate {
   #records: StreamRecord[] = []
   #last: StreamRecord | undefined
 
-  constructor({ node, view, failed, next }: AggregateParts) {
+  constructor({ node, view, input, failed, next }: AggregateParts) {
+    this.output = input
     this.#node = node
     this.#operator = `${node.function} '${node.name}'`
     this.#view = view

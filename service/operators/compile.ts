@@ -6,22 +6,30 @@ import type { OutputBuffer } from '../sink/output-buffer.ts'
 import { type PrintedBatch, PrintSink } from '../sink/print.ts'
 import { topicSink } from '../sink/topic-sink.ts'
 import type { Failed, Push } from '../source/push.ts'
+import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Subtopology } from '../topology/graph.ts'
-import type { AggregateNode, PrintNode, RekeyedNode, RepartitionNode, TopologyNode } from '../topology/node.ts'
+import type { TaskClock } from '../time/task-clock.ts'
+import { upstreamId } from '../time/task-time.ts'
+import type { Watermark } from '../time/watermark.ts'
+import type { AggregateNode, PrintNode, RekeyedNode, RepartitionNode, TopologyNode, WindowNode } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Aggregate } from './aggregate.ts'
 import { Counts } from './counts.ts'
+import type { KeyKinds } from './key-kinds.ts'
+import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
 import { rekey, repartitionOutput } from './repartition.ts'
-import { repartitionInput } from './repartition-input.ts'
-import { type Accept, sourceInput } from './source-input.ts'
+import { type RepartitionInputParts, repartitionInput } from './repartition-input.ts'
+import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
 import { stageOf } from './stage.ts'
+import type { StatefulOperator } from './stateful.ts'
 import { branch, fanOut, filter, flatMap, map, peek } from './stateless.ts'
 import { needsBefore, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
+import { windowOperator } from './window-operator.ts'
 
 export interface CompileParts {
   readonly partition: number
@@ -31,6 +39,9 @@ export interface CompileParts {
   readonly outputs: OutputBuffer
   readonly metrics: Metrics
   readonly print: (printed: PrintedBatch) => void
+  readonly keyKinds: KeyKinds
+  /** Null where nobody goes by event time, here or downstream. */
+  readonly time: TaskClock | null
 }
 
 /** @throws FatalError where `views` lacks a store */
@@ -46,8 +57,11 @@ class Compiler {
   readonly #policies: Policies
   readonly #failed: Failed
   readonly #pushes = new Map<TopologyNode, Push>()
-  readonly #aggregates = new Map<AggregateNode, Aggregate>()
+  readonly #operators = new Map<TopologyNode, StatefulOperator>()
+  readonly #watermarks: NodeWatermarks
   readonly #prints: PrintSink[] = []
+  /** Wall clock at the cut, ms. */
+  #now = 0
 
   constructor(subtopology: Subtopology, parts: CompileParts) {
     this.#subtopology = subtopology
@@ -59,20 +73,26 @@ class Compiler {
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
+    this.#watermarks = new NodeWatermarks(subtopology, parts.time?.task, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
   }
 
   pipeline(): TaskPipeline {
     const inputs = this.#inputs()
-    const aggregates = [...this.#aggregates.values()]
+    const operators = [...this.#operators.values()]
     const prints = this.#prints
     const counts = this.#counts
     const nodesByStage = stagesOf(this.#subtopology.nodes)
-    const stages = nodesByStage.map((nodes) => stageOf(nodes.flatMap((node) => this.#aggregates.get(node) ?? [])))
+    const stages = nodesByStage.map((nodes) => stageOf(nodes.flatMap((node) => this.#operators.get(node) ?? [])))
     return {
       stages,
-      begin({ time }) {
-        for (const aggregate of aggregates) aggregate.begin()
+      downstream: this.#downstream(),
+      get isDue() {
+        return operators.some((operator) => operator.isDue)
+      },
+      begin: ({ time }) => {
+        this.#now = time
+        for (const operator of operators) operator.begin()
         for (const print of prints) print.begin(time)
       },
       accept(slice) {
@@ -92,14 +112,39 @@ class Compiler {
     const { sources, repartitionSources } = this.#subtopology
     const inputs = new Map<string, Accept>()
     for (const node of sources) {
-      const accept = sourceInput({ node, policies: this.#policies, failed: this.#failed, next: this.#next(node) })
+      const accept = sourceInput({
+        node,
+        policies: this.#policies,
+        failed: this.#failed,
+        next: this.#next(node),
+        ...this.#sourceTime(),
+      })
       for (const { name } of node.topics) if (name !== undefined) inputs.set(name, accept)
     }
     for (const node of repartitionSources) {
       const next = this.#next(node)
-      inputs.set(this.#topicOf(node), repartitionInput({ node, sourceTopics: this.#sourceTopics, failed: this.#failed, next }))
+      const { keyKinds } = this.#parts
+      const common = { node, sourceTopics: this.#sourceTopics, failed: this.#failed, next, keyKinds }
+      inputs.set(this.#topicOf(node), repartitionInput({ ...common, ...this.#upstreamTime(node.name) }))
     }
     return inputs
+  }
+
+  #sourceTime(): Pick<SourceParts, 'time'> {
+    const { time } = this.#parts
+    return time === null ? {} : { time: { of: time.sourceOf, now: () => this.#now } }
+  }
+
+  #upstreamTime(repartition: string): Pick<RepartitionInputParts, 'heard'> {
+    const { time } = this.#parts
+    return time === null ? {} : { heard: (upstream, report) => time.task.heard(upstreamId(repartition, upstream), report) }
+  }
+
+  /** For each repartition topic that a timed sub-topology reads. */
+  #downstream(): ReadonlyMap<string, Watermark> {
+    const { time } = this.#parts
+    const sinks = time === null ? [] : this.#subtopology.repartitionSinks.filter(({ name }) => time.isTimed(name))
+    return new Map(sinks.map((node) => [this.#topicOf(node), this.#watermarks.into(node)]))
   }
 
   /** Where the records or rows that come out of `node` go, in this sub-topology. */
@@ -148,6 +193,12 @@ class Compiler {
         return tableMap(node, failed, { next: this.#next(node), withBefore: this.#consumersOf(node).some(this.#needsBefore) })
       case 'tableFilter':
         return tableFilter(node, failed, this.#next(node))
+      case 'window':
+        return this.#window(node)
+      case 'windowEmit':
+      case 'late':
+      case 'outside':
+        return this.#next(node)
       case 'emit':
         return emit(node, this.#next(node))
       case 'sink':
@@ -179,19 +230,54 @@ class Compiler {
 
   #repartition(node: RepartitionNode): Push {
     const failed = this.#failed
-    if (!isRepartition(node)) return rekey(node, failed, this.#next(node))
-    const { outputs } = this.#parts
+    const { outputs, keyKinds } = this.#parts
+    if (!isRepartition(node)) return rekey(node, { failed, next: this.#next(node), keyKinds })
     return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed })
   }
 
   #aggregate(node: AggregateNode): Push {
+    const isRead = this.#consumersOf(node).length > 0
+    const next = isRead ? this.#next(node) : undefined
+    const parts = { node, view: this.#viewOf(node), input: this.#watermarks.into(node), failed: this.#failed, next }
+    return this.#operator(node, new Aggregate(parts))
+  }
+
+  #window(node: WindowNode): Push {
+    const parts = {
+      node,
+      view: this.#viewOf(node),
+      input: this.#watermarks.into(node),
+      failed: this.#failed,
+      outlets: {
+        append: this.#outlet(node, 'append'),
+        update: this.#outlet(node, 'update'),
+        late: this.#outlet(node, 'late'),
+        outside: this.#outlet(node, 'outside'),
+      },
+      keys: () => this.#parts.keyKinds.decoderOf(node),
+      late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),
+      outside: (record: StreamRecord) => this.#policies.outside(record),
+    }
+    return this.#operator(node, windowOperator(parts))
+  }
+
+  #operator(node: TopologyNode, operator: StatefulOperator): Push {
+    this.#operators.set(node, operator)
+    return operator.push
+  }
+
+  /** Those who read one side of a window operator; undefined where nobody does. */
+  #outlet(node: WindowNode, side: 'append' | 'update' | 'late' | 'outside'): Push | undefined {
+    const sideOf = (consumer: TopologyNode) => (consumer.kind === 'windowEmit' ? consumer.mode : consumer.kind)
+    const readers = this.#consumersOf(node).filter((consumer) => sideOf(consumer) === side)
+    return readers.length === 0 ? undefined : fanOut(readers.map((reader) => this.#push(reader)))
+  }
+
+  #viewOf(node: TopologyNode): StateView {
     const store = node.stores[0]?.name ?? ''
     const view = this.#parts.views.get(store)
     if (view === undefined) throw new FatalError(`Defect in caudal: the task has no store ${store}.`)
-    const isRead = this.#consumersOf(node).length > 0
-    const aggregate = new Aggregate({ node, view, failed: this.#failed, next: isRead ? this.#next(node) : undefined })
-    this.#aggregates.set(node, aggregate)
-    return aggregate.push
+    return view
   }
 
   #print(node: PrintNode): Push {

@@ -1,7 +1,11 @@
 /** Records that a task skipped or sent to the dead letter topic, counted in a batch and handed to the metrics once. */
 import type { Metrics } from '../metrics.ts'
 
-type Outcome = 'caudal_records_skipped_total' | 'caudal_records_dead_lettered_total'
+type Outcome =
+  | 'caudal_records_late_total'
+  | 'caudal_records_outside_total'
+  | 'caudal_records_skipped_total'
+  | 'caudal_records_dead_lettered_total'
 
 export class Counts {
   readonly #metrics: Metrics

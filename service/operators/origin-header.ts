@@ -1,5 +1,6 @@
 /** The header that every record of a repartition topic carries: where it came from, and what of it Kafka's own fields cannot hold. */
 import { FatalError } from '../errors.ts'
+import type { RecordColumns } from '../kafka/records/record-columns.ts'
 import { type KeyKind, parseKeyKind } from './key-kind.ts'
 
 export const originHeaderName = 'caudal-origin'
@@ -20,6 +21,7 @@ export interface OriginHeader {
  */
 const version = 1
 const flag = { origin: 1, lateStamp: 2, negativeTime: 4 } as const
+const flagsAt = 1
 const fixedBytes = 3
 const originBytes = 14
 
@@ -48,14 +50,18 @@ export function encodeOrigin({ keyKind, origin, lateStamp, negativeTime }: Origi
     at = bytes.writeDoubleBE(negativeTime, at)
   }
   bytes[0] = version
-  bytes[1] = flags
+  bytes[flagsAt] = flags
   bytes[2] = keyKind.charCodeAt(0)
   return bytes
 }
 
+/** Whether a record of a repartition topic was late when it came from its source: quicker than `decodeOrigin`, for every record. */
+export const isStamped = (columns: RecordColumns, index: number): boolean =>
+  (Math.max(0, columns.firstHeaderByte(index, flagsAt)) & flag.lateStamp) !== 0
+
 /** @throws FatalError for bytes of another version or length */
 export function decodeOrigin(bytes: Buffer): OriginHeader {
-  const flags = bytes[1] ?? 0
+  const flags = bytes[flagsAt] ?? 0
   const expected =
     fixedBytes + (flags & flag.origin ? originBytes : 0) + (flags & flag.lateStamp ? 8 : 0) + (flags & flag.negativeTime ? 8 : 0)
   if (bytes[0] !== version || bytes.length !== expected) {

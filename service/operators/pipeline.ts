@@ -1,5 +1,6 @@
 /** What a worker sees of a compiled task: records go in, stages load and run, outputs are in the output buffer. */
 import type { Slice } from '../batch/slice.ts'
+import type { Watermark } from '../time/watermark.ts'
 
 /**
  * The stateful operators that are as many states away from the input. `load` is called until it has nothing left to load, then `run`,
@@ -15,6 +16,10 @@ export interface Stage {
 /** One sub-topology on one partition number. After an error it is thrown away: nothing resumes from memory (P3). */
 export interface TaskPipeline {
   readonly stages: readonly Stage[]
+  /** True where event time alone has work to do: a batch without records would close windows. */
+  readonly isDue: boolean
+  /** How far event time is in what goes to each repartition topic behind which somebody goes by it; by the topic's full name. */
+  readonly downstream: ReadonlyMap<string, Watermark>
   /** Begins a batch, in the task's state views too. `time`: wall clock at the cut, ms. */
   begin(batch: { readonly time: number; readonly number: number }): void
   /** Decodes records and pushes them through the stateless steps. @throws FatalError where a policy says stop */

@@ -27,6 +27,18 @@ export class Policies {
     this.#counts = parts.counts
   }
 
+  /** A record that came when all of its windows, or some, had closed. */
+  late(record: StreamRecord, windows: 'all' | 'some'): void {
+    const { topic } = record.origin ?? record.input
+    this.#counts.add('caudal_records_late_total', topic, windows)
+  }
+
+  /** A record that belongs to no session. */
+  outside(record: StreamRecord): void {
+    const { topic } = record.origin ?? record.input
+    this.#counts.add('caudal_records_outside_total', topic, 'no-session')
+  }
+
   /** A record that no policy is asked about. */
   skip(record: StreamRecord, reason: Reason): void {
     this.#counts.add('caudal_records_skipped_total', record.input.topic, reason)

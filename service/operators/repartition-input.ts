@@ -1,14 +1,16 @@
 /** keyBy and global, downstream side: records of a repartition topic are what they were before it, under their new key. */
 import type { Slice } from '../batch/slice.ts'
-import { rangeDecoderOf } from '../codec/codec.ts'
+import { type Decoder, rangeDecoderOf } from '../codec/codec.ts'
 import { FatalError } from '../errors.ts'
 import type { RecordColumns } from '../kafka/records/record-columns.ts'
 import { noHeaders, type Origin, type Provenance, RecordInput, StreamRecord } from '../source/record.ts'
 import type { Failed, Push } from '../source/push.ts'
-import type { RepartitionNode, Value } from '../topology/node.ts'
-import { controlHeaderName } from './control-record.ts'
-import { keyDecoders } from './key-kind.ts'
-import { decodeOrigin, type OriginHeader, originHeaderName } from './origin-header.ts'
+import type { Key, RepartitionNode, Value } from '../topology/node.ts'
+import { endOfTime, type UpstreamReport } from '../time/task-time.ts'
+import { type ControlRecord, controlHeaderName, decodeControl } from './control-record.ts'
+import { keyDecoders, type KeyKind } from './key-kind.ts'
+import type { KeyKinds } from './key-kinds.ts'
+import { decodeOrigin, isStamped, type OriginHeader, originHeaderName } from './origin-header.ts'
 import type { Accept } from './source-input.ts'
 
 export interface RepartitionInputParts {
@@ -17,18 +19,30 @@ export interface RepartitionInputParts {
   readonly sourceTopics: readonly string[]
   readonly failed: Failed
   readonly next: Push
+  readonly keyKinds: KeyKinds
+  /** Where somebody downstream goes by event time: takes what upstream tasks say of it. */
+  readonly heard?: (upstream: string, report: UpstreamReport) => void
 }
 
-export function repartitionInput({ node, sourceTopics, failed, next }: RepartitionInputParts): Accept {
+export function repartitionInput({ node, sourceTopics, failed, next, keyKinds, heard }: RepartitionInputParts): Accept {
   const decode = rangeDecoderOf(node.value)
   const provenance = repartitionProvenance(sourceTopics)
   return (slice) => {
     const { columns, from, to } = slice
-    const input = inputOf(slice, provenance)
+    const kind = kindOf(slice)
+    if (kind !== undefined) keyKinds.note(node, kind)
+    const input = inputOf(slice, provenance, keyDecoders[kind ?? 's'])
     for (let index = from; index < to; index++) {
       const isNull = columns.valueLength(index) < 0
-      if (isNull && isControl(columns, index)) continue
+      if (isNull && isControl(columns, index)) {
+        if (heard !== undefined) for (const report of controlsOf(columns, index)) heard(report.upstream, reportOf(report))
+        continue
+      }
       const record = new StreamRecord(input, index)
+      if (heard !== undefined && isStamped(columns, index)) {
+        const { lateStamp } = headerOf(columns, index)
+        if (lateStamp !== undefined) input.stamps.set(index, lateStamp)
+      }
       let value: Value = null
       try {
         if (!isNull) value = decode(columns.valueBuffer(index), columns.valueStart(index), columns.valueEnd(index))
@@ -41,13 +55,16 @@ export function repartitionInput({ node, sourceTopics, failed, next }: Repartiti
   }
 }
 
-/** A task writes keys of one kind, so the first record of a slice tells how all of its keys are read. */
-function inputOf({ topic, partition, columns, from, to }: Slice, provenance: Provenance): RecordInput {
+/** A task writes keys of one kind, so the first record of a slice tells how all of its keys are read; undefined where there is none. */
+function kindOf({ columns, from, to }: Slice): KeyKind | undefined {
   let first = from
   while (first < to && isControl(columns, first)) first += 1
-  const kind = first < to ? headerOf(columns, first).keyKind : 's'
+  return first < to ? headerOf(columns, first).keyKind : undefined
+}
+
+function inputOf({ topic, partition, columns, from, to }: Slice, provenance: Provenance, keys: Decoder<Key>): RecordInput {
   const timestamps = timesOf(columns, from, to)
-  return new RecordInput({ topic, partition, columns, timestamps, first: from, keys: keyDecoders[kind], provenance })
+  return new RecordInput({ topic, partition, columns, timestamps, first: from, keys, provenance })
 }
 
 /** Kafka has no negative times: such a record says 0, and its header the rest. */
@@ -62,6 +79,13 @@ function timesOf(columns: RecordColumns, from: number, to: number): Float64Array
 
 const isControl = (columns: RecordColumns, index: number): boolean =>
   columns.valueLength(index) < 0 && columns.headers(index).some(([name]) => name === controlHeaderName)
+
+/** One header for each upstream task that the writing worker had something to tell of. */
+const controlsOf = (columns: RecordColumns, index: number): readonly ControlRecord[] =>
+  columns.headers(index).flatMap(([name, value]) => (name === controlHeaderName && value !== null ? decodeControl(value) : []))
+
+const reportOf = ({ kind, time }: ControlRecord): UpstreamReport =>
+  kind === 'idle' ? 'idle' : kind === 'end-of-run' ? endOfTime : time
 
 function headerOf(columns: RecordColumns, index: number): OriginHeader {
   const bytes = columns.headers(index).find(([name]) => name === originHeaderName)?.[1]

@@ -4,6 +4,7 @@ import { type RawHeaders, type RecordInput, type StreamRecord } from '../source/
 import { type Failed, type Push, RefusedError } from '../source/push.ts'
 import type { OutputBuffer } from '../sink/output-buffer.ts'
 import type { RepartitionNode } from '../topology/node.ts'
+import type { KeyKinds } from './key-kinds.ts'
 import { KeyKindGuard, keyDecoders, latin1OfText } from './key-kind.ts'
 import { encodeOrigin, type OriginHeader, originHeaderName } from './origin-header.ts'
 
@@ -46,6 +47,7 @@ export function repartitionOutput({ node, topic, sourceTopics, outputs, failed }
       const header = encodeOrigin({
         keyKind,
         ...(origin === undefined ? {} : { origin }),
+        ...(record.stamp > Number.NEGATIVE_INFINITY ? { lateStamp: record.stamp } : {}),
         ...(timestamp < 0 ? { negativeTime: timestamp } : {}),
       })
       headers = [[originHeaderName, header], ...record.rawHeaders]
@@ -62,7 +64,10 @@ export function repartitionOutput({ node, topic, sourceTopics, outputs, failed }
 }
 
 /** With `alreadyPartitioned` there is no topic between: the new key is the record's from here on. */
-export function rekey(node: RepartitionNode, failed: Failed, next: Push): Push {
+export function rekey(
+  node: RepartitionNode,
+  { failed, next, keyKinds }: Pick<RepartitionParts, 'failed'> & { readonly next: Push; readonly keyKinds: KeyKinds },
+): Push {
   const operator = operatorOf(node)
   const kinds = new KeyKindGuard()
   let from: RecordInput | undefined
@@ -73,6 +78,7 @@ export function rekey(node: RepartitionNode, failed: Failed, next: Push): Push {
       const key = node.keyOf(value, record)
       const kind = kinds.check(key)
       if (to === undefined || from !== record.input) {
+        keyKinds.note(node, kind)
         from = record.input
         to = from.withKeys(keyDecoders[kind])
       }

@@ -3,6 +3,7 @@ import type { Slice } from '../batch/slice.ts'
 import { rangeDecoderOf } from '../codec/codec.ts'
 import type { Failed, Push } from '../source/push.ts'
 import { RecordInput, sourceProvenance, StreamRecord } from '../source/record.ts'
+import type { SourceTime } from '../time/task-time.ts'
 import type { SourceNode, Value } from '../topology/node.ts'
 import { type Policies, refusePromise } from './policies.ts'
 
@@ -14,12 +15,15 @@ export interface SourceParts {
   readonly policies: Policies
   readonly failed: Failed
   readonly next: Push
+  /** Where somebody downstream goes by event time: that of a partition of the topic, and the wall clock at the cut, ms. */
+  readonly time?: { readonly of: (topic: string, partition: number) => SourceTime; readonly now: () => number }
 }
 
-export function sourceInput({ node, policies, failed, next }: SourceParts): Accept {
+export function sourceInput({ node, policies, failed, next, time }: SourceParts): Accept {
   const decode = rangeDecoderOf(node.value)
   const nullable = node.value.nullable === true
-  const forward = keyChecked(node, policies, timed({ node, policies, failed, next }))
+  const witness = time === undefined ? undefined : new Witness({ node, policies, next, now: time.now })
+  const forward = keyChecked(node, policies, timed({ node, policies, failed, next: witness?.push ?? next }))
   const invalidValue = (record: StreamRecord, error: unknown) =>
     policies.invalid(node.onInvalid, {
       record,
@@ -29,6 +33,7 @@ export function sourceInput({ node, policies, failed, next }: SourceParts): Acce
     })
 
   return ({ topic, partition, columns, from, to }) => {
+    if (time !== undefined) witness?.begin(time.of(topic, partition))
     // A time of its own is written over the record's: never into the columns, which a repeat of the batch would read.
     const timestamps = node.time === undefined ? columns.timestamps : columns.timestamps.slice(from, to)
     const first = node.time === undefined ? 0 : from
@@ -90,5 +95,34 @@ function timed({ node, policies, failed, next }: SourceParts): Push {
     }
     record.input.timestamps[record.index - record.input.first] = Math.floor(at)
     next(value, record)
+  }
+}
+
+/** Tells event time of each record before anybody else sees it, and gives it its stamp. */
+class Witness {
+  readonly push: Push
+  #partition: SourceTime | undefined
+
+  constructor({
+    node: { futureMax, onInvalid },
+    policies,
+    next,
+    now,
+  }: Pick<SourceParts, 'node' | 'policies' | 'next'> & { readonly now: () => number }) {
+    const leadMax = futureMax ?? Number.POSITIVE_INFINITY
+    this.push = (value, record) => {
+      const { timestamp } = record
+      if (timestamp - now() > leadMax) {
+        const error = new RangeError(`${timestamp} is more than ${leadMax} ms ahead of the clock (futureMax)`)
+        return policies.invalid(onInvalid, { record, reason: 'invalid-time', error, what: 'its event time is in the future' })
+      }
+      const stamp = this.#partition?.see(timestamp) ?? Number.NEGATIVE_INFINITY
+      if (stamp > Number.NEGATIVE_INFINITY) record.input.stamps.set(record.index, stamp)
+      next(value, record)
+    }
+  }
+
+  begin(partition: SourceTime): void {
+    this.#partition = partition
   }
 }

@@ -1,9 +1,9 @@
 /** The stateful operators of one stage, which load together and then run one after the other. */
 import { StoreUnavailableError } from '../errors.ts'
-import type { Aggregate } from './aggregate.ts'
 import type { Stage } from './pipeline.ts'
+import type { StatefulOperator } from './stateful.ts'
 
-export function stageOf(operators: readonly Aggregate[]): Stage {
+export function stageOf(operators: readonly StatefulOperator[]): Stage {
   return {
     load() {
       const loads = operators.flatMap((operator) => operator.load() ?? [])

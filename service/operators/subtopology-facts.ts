@@ -1,19 +1,25 @@
 /** What the compiler asks of the shape of a sub-topology. */
-import type { AggregateNode, TopologyNode } from '../topology/node.ts'
+import type { AggregateNode, TopologyNode, WindowNode } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
+
+/** A node that becomes an operator with state. */
+export type StatefulNode = AggregateNode | WindowNode
+
+const isStateful = (node: TopologyNode): node is StatefulNode => node.kind === 'aggregate' || node.kind === 'window'
 
 /**
  * The stateful operators by stage, in topological order within each: stage n reads what n stateful operators were in front of. Those that
  * are equally far share their round trip of loads.
  */
-export function stagesOf(nodes: readonly TopologyNode[]): readonly (readonly AggregateNode[])[] {
+export function stagesOf(nodes: readonly TopologyNode[]): readonly (readonly StatefulNode[])[] {
   const passed = new Map<TopologyNode, number>()
-  const stages: AggregateNode[][] = []
+  const stages: StatefulNode[][] = []
   for (const node of nodes) {
     // The topic between is the end of one batch and the start of another.
     const before = isRepartition(node) ? 0 : Math.max(0, ...node.inputs.map((input) => passed.get(input) ?? 0))
-    if (node.kind === 'aggregate') (stages[before] ??= []).push(node)
-    passed.set(node, node.kind === 'aggregate' ? before + 1 : before)
+    const isNext = isStateful(node)
+    if (isNext) (stages[before] ??= []).push(node)
+    passed.set(node, isNext ? before + 1 : before)
   }
   return stages
 }

@@ -22,6 +22,10 @@ export interface Agreement {
   /** Per source topic, how many partitions it had when the group first read it. */
   readonly partitionsAtStart: ReadonlyMap<string, number>
   readonly batch: number
+  /** Of the last commit; null where there was none, or the task has no stores. */
+  readonly progress: ProgressRecord | null
+  /** Of each source partition by its key, as it was committed with its offset; null where there is none yet. */
+  readonly watermarks: ReadonlyMap<string, number | null>
 }
 
 /** `again` where somebody has committed meanwhile. @throws ChangelogLostError, FatalError, with the ways out */
@@ -58,7 +62,8 @@ export async function agree(context: TakingContext, task: ToAgree): Promise<Agre
     positions.push({ topic, topicId: metadata.id, partition, position: committed.offset })
   }
   const batch = Math.max(0, progress?.batch ?? 0, ...[...offsets.values()].map(({ parsed }) => parsed?.batch ?? 0))
-  return { positions, unread, partitionsAtStart, batch }
+  const watermarks = new Map([...offsets].map(([key, { parsed }]) => [key, parsed?.watermark ?? null]))
+  return { positions, unread, partitionsAtStart, batch, progress, watermarks }
 }
 
 /** The offset of the last record of a store's changelog, where the metadata of an offset names it. */

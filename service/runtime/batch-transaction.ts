@@ -6,6 +6,7 @@ import type { Batch } from './batch.ts'
 import type { Membership } from './seam.ts'
 import type { StoreWrite } from '../state/store-backend.ts'
 import type { Task, TaskStore } from './task.ts'
+import { writeReports } from './time-reports.ts'
 import type { WorkerResources } from './worker-resources.ts'
 
 /** The changes of one store in a batch: the very bytes that were produced to its changelog (P14). */
@@ -24,9 +25,22 @@ export interface ProducedBatch {
   readonly duplicate: boolean
 }
 
+/** Before the records: readers that take a task for idle must know that it is not, or they would be ahead of it. */
+export function announceActivity({ outputs, parts }: WorkerResources, batch: Batch): void {
+  const now = parts.clock.monotonic()
+  const reports = batch.tasks.flatMap((task) => {
+    task.time?.activate(batch.slices.get(task.id) ?? [])
+    return task.timeReports.awaken(now)
+  })
+  writeReports(outputs, parts.plan, reports, batch.time)
+}
+
 /** Step 4: room in the apply queue is reserved before anything is sent (P14). */
 export async function produceBatch(resources: WorkerResources, batch: Batch): Promise<ProducedBatch> {
-  const { outputs, queue, producer, topics } = resources
+  const { outputs, queue, producer, topics, parts } = resources
+  const now = parts.clock.monotonic()
+  const reports = batch.tasks.flatMap((task) => task.timeReports.take(now, (topic) => outputs.recordCounts().has(topic)))
+  writeReports(outputs, parts.plan, reports, batch.time)
   const changes = batch.tasks.flatMap((task) => {
     task.moveTo(batch.slices.get(task.id) ?? [])
     return task.stores.map((store) => appendChangelog(resources, task, store))

@@ -29,6 +29,7 @@ interface DriverProcess {
 const sessionTimeoutMs = 30 * 60_000
 const roundsMax = 10_000
 const fetchWaitMs = 10
+const stepMs = 1000
 
 export class DriverProcesses {
   readonly plan: Plan
@@ -50,10 +51,17 @@ export class DriverProcesses {
   async batch(): Promise<void> {
     await this.settle()
     // A long poll that was sent before a partition was added, or records were, has come to its end by then.
-    this.#world.clock.advanceMonotonic(fetchWaitMs)
-    await this.settle()
+    await this.pass(fetchWaitMs)
     for (const { gate } of this.#processes) gate.open()
     await this.settle()
+  }
+
+  /** Moves the monotonic clock, by steps in which nobody's session ends. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      this.#world.clock.advanceMonotonic(Math.min(left, stepMs))
+      await this.settle()
+    }
   }
 
   /** True where a partition that a task reads has records, or a moved end, that no batch has taken. */
@@ -79,6 +87,20 @@ export class DriverProcesses {
     throw new FatalError(
       `the driver did not come to rest: ${JSON.stringify(this.#processes.map(({ supervisor }) => supervisor.status()))}`,
     )
+  }
+
+  /** The sources have come to their end: runs batches until nothing is left that could come of it. */
+  async finish(batch: () => Promise<void>): Promise<void> {
+    for (const { supervisor } of this.#processes) supervisor.endOfSources()
+    for (let before = ''; before !== this.#committed(); ) {
+      before = this.#committed()
+      await batch()
+    }
+  }
+
+  /** Changes with every commit. */
+  #committed(): string {
+    return JSON.stringify(this.#world.kafka.offsets(this.plan.application))
   }
 
   async crash(worker?: number): Promise<void> {

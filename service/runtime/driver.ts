@@ -89,13 +89,20 @@ class Driver implements TestDriver {
 
   async batch(): Promise<void> {
     this.#clockFollows = false
+    const intervalMs = this.#intervalMs()
     await this.#processes.batch()
-    this.#clock.setWall(this.#clock.now() + this.#intervalMs())
+    await this.#processes.pass(intervalMs)
+    this.#clock.setWall(this.#clock.now() + intervalMs)
   }
 
   async drain(): Promise<void> {
     await this.#processes.settle()
     while (this.#processes.hasInput()) await this.batch()
+  }
+
+  async finish(): Promise<void> {
+    await this.drain()
+    await this.#processes.finish(() => this.batch())
   }
 
   async advance(by: Duration): Promise<void> {

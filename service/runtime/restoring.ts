@@ -4,6 +4,7 @@ import { parseChangelogRecord } from '../commit/changelog-record.ts'
 import { FatalError, StoppedError } from '../errors.ts'
 import type { Feed, FetchedChunk } from '../kafka/fetcher.ts'
 import { listOffsets, partitionKey } from '../kafka/offsets.ts'
+import { type BucketCount, listBuckets } from '../state/bucket-times.ts'
 import { chunksOf } from '../state/chunks.ts'
 import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
@@ -19,6 +20,8 @@ export interface RestoredStore {
   readonly changelogId: string
   /** The store follows its changelog up to here; the next segment begins here. */
   readonly position: number
+  /** What it holds in buckets. */
+  readonly buckets: readonly BucketCount[]
   readonly progress: ProgressRecord | null
 }
 
@@ -49,7 +52,10 @@ export async function restoreStore(context: TakingContext, store: ToRestore): Pr
   try {
     const progress = await follow(context, { store, feed, marker, from, end })
     if (progress === 'again') return 'again'
-    return { spec: store.spec, handle: store.handle, changelog, changelogId, position: Math.max(end, marker.position), progress }
+    const { spec, handle } = store
+    const position = Math.max(end, marker.position)
+    const buckets = await bucketsOf(context, store, position)
+    return { spec, handle, changelog, changelogId, position, buckets, progress }
   } finally {
     context.changelogs.remove(feed)
   }
@@ -74,6 +80,11 @@ async function trustedMarker(
   }
   await untilAvailable(context, { store: spec.name, task: id }, () => handle.rebuild(earliest))
   return { position: earliest, chunk: 0 }
+}
+
+async function bucketsOf(context: TakingContext, { spec, handle }: ToRestore, position: number): Promise<readonly BucketCount[]> {
+  if (spec.shape === 'keyed') return []
+  return untilAvailable(context, { ...handle.id }, () => listBuckets(handle, { position, chunk: 0 }))
 }
 
 interface Following {

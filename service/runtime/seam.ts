@@ -23,6 +23,8 @@ export type ToWorker =
   | { readonly kind: 'revoke'; readonly tasks: readonly TaskId[] }
   | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'heartbeat'; readonly answer: 'ok' | 'lost' | 'fenced-instance' }
+  /** All that the sources will ever hold was read: event time goes to its end. */
+  | { readonly kind: 'end-of-sources' }
   | { readonly kind: 'stop'; readonly deadlineMs: number }
 
 export type FromWorker =

@@ -60,6 +60,10 @@ export class Seat {
     void this.#member.join()
   }
 
+  endOfSources(): void {
+    this.#channel.post({ kind: 'end-of-sources' })
+  }
+
   /** Resolves when the worker has stopped; the caller bounds the wait. */
   async stop(deadlineMs: number): Promise<void> {
     this.#channel.post({ kind: 'stop', deadlineMs })

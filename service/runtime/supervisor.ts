@@ -85,6 +85,11 @@ export class Supervisor {
     await this.#outcome.promise
   }
 
+  /** The sources have come to their end: event time goes to its own, so that all windows close. */
+  endOfSources(): void {
+    for (const seat of this.#seats) seat.endOfSources()
+  }
+
   async #stopSeats(): Promise<boolean> {
     const { clock, shutdownTimeoutMs } = this.#parts
     const within = new AbortController()

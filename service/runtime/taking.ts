@@ -1,4 +1,5 @@
 /** Taking a task (P8–P11): stable offsets, acquire the stores, ask for the end, restore up to it; then it may run. */
+import type { ProgressRecord } from '../commit/progress-record.ts'
 import type { SourcePosition } from '../commit/progress-record.ts'
 import { StoppedError } from '../errors.ts'
 import type { StoreHandle } from '../state/store-backend.ts'
@@ -20,6 +21,10 @@ export interface TakenTask {
   readonly partitionsAtStart: ReadonlyMap<string, number>
   readonly batch: number
   readonly stores: readonly RestoredStore[]
+  /** Of the last commit; null where there was none, or the task has no stores. */
+  readonly progress: ProgressRecord | null
+  /** Of each source partition by its key, as it was committed with its offset; null where there is none yet. */
+  readonly watermarks: ReadonlyMap<string, number | null>
 }
 
 /** A leader that was just elected may not know its end yet: only what stays lost for so long is lost. */
@@ -73,13 +78,13 @@ async function takeOnce(context: TakingContext, id: TaskId): Promise<TakenTask |
   // 4.
   const agreement = await agree(context, { id, sources, offsets, stores })
   if (agreement === 'again') return 'again'
-  const { positions, unread, partitionsAtStart, batch } = agreement
+  const { positions, unread, partitionsAtStart, ...agreed } = agreement
   const started = await startReading(context, unread)
   return {
     id,
     positions: [...positions, ...started.positions],
     partitionsAtStart: new Map([...partitionsAtStart, ...started.partitionsAtStart]),
-    batch,
+    ...agreed,
     stores,
   }
 }

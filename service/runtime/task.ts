@@ -5,10 +5,13 @@ import type { Slice } from '../batch/slice.ts'
 import type { Feed } from '../kafka/fetcher.ts'
 import { partitionKey } from '../kafka/offsets.ts'
 import type { OffsetToCommit } from '../kafka/transactional-producer.ts'
+import type { KeyKinds } from '../operators/key-kinds.ts'
 import type { TaskPipeline } from '../operators/pipeline.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { StoreHandle } from '../state/store-backend.ts'
 import type { TaskId } from '../task-id.ts'
+import type { Timekeeper } from './timekeeper.ts'
+import { TimeReports } from './time-reports.ts'
 import type { TakenTask } from './taking.ts'
 
 export interface TaskStore {
@@ -37,17 +40,30 @@ export class Task {
   readonly feeds: readonly Feed[]
   readonly pipeline: TaskPipeline
   readonly stores: readonly TaskStore[]
+  /** Null where nobody goes by event time. */
+  readonly time: Timekeeper | null
+  readonly timeReports: TimeReports
+  readonly #keyKinds: KeyKinds
   readonly #sources: readonly Source[]
   #batch: number
 
   constructor(
     taken: TakenTask,
-    parts: { readonly feeds: readonly Feed[]; readonly pipeline: TaskPipeline; readonly stores: readonly TaskStore[] },
+    parts: {
+      readonly feeds: readonly Feed[]
+      readonly pipeline: TaskPipeline
+      readonly stores: readonly TaskStore[]
+      readonly time: Timekeeper | null
+      readonly keyKinds: KeyKinds
+    },
   ) {
     this.id = taken.id
     this.feeds = parts.feeds
     this.pipeline = parts.pipeline
     this.stores = parts.stores
+    this.time = parts.time
+    this.timeReports = new TimeReports(taken.id, parts.pipeline.downstream, () => parts.time?.task.isIdle === true)
+    this.#keyKinds = parts.keyKinds
     this.#batch = taken.batch
     this.#sources = taken.positions.map((position) => ({
       ...position,
@@ -58,6 +74,13 @@ export class Task {
   /** The number of the batch that is under way. */
   get batch(): number {
     return this.#batch + 1
+  }
+
+  /** Looks at the clock: true where event time alone makes a batch worth while. `now`: monotonic, ms. */
+  observeTime(now: number): boolean {
+    if (this.time === null) return false
+    this.time.observe(now)
+    return this.pipeline.isDue || this.timeReports.isDue(now)
   }
 
   /** Moves the positions past the slices of a batch; they count once the batch is committed. */
@@ -77,8 +100,9 @@ export class Task {
       fingerprint,
       changelogId: store.changelogId,
       positions: this.#sources.map(({ topic, topicId, partition, position }) => ({ topic, topicId, partition, position })),
-      watermark: null,
-      upstreamWatermarks: {},
+      watermark: this.time?.watermark ?? null,
+      upstreamWatermarks: this.time?.task.reports() ?? {},
+      keyKinds: this.#keyKinds.known(),
     })
   }
 
@@ -91,7 +115,12 @@ export class Task {
       topic,
       partition,
       offset: position,
-      metadata: encodeOffsetMetadata({ batch: this.batch, partitionsAtStart, watermark: null, stores }),
+      metadata: encodeOffsetMetadata({
+        batch: this.batch,
+        partitionsAtStart,
+        watermark: this.time?.watermarkOf(topic, partition) ?? null,
+        stores,
+      }),
     }))
   }
 

@@ -43,6 +43,8 @@ export interface TestDriver {
   batch(): Promise<void>
   /** Runs batches until no input is left. */
   drain(): Promise<void>
+  /** drain, then moves every watermark to the end of time: all windows close. */
+  finish(): Promise<void>
   /** Moves the clock, and runs the batches that fall due. */
   advance(by: Duration): Promise<void>
   /** Committed records since the last read, decoded with the sink's codecs; as Buffer where a sink can only encode. */

@@ -5,6 +5,7 @@ import { Cluster } from '../kafka/cluster.ts'
 import { Fetcher, type FetcherOptions } from '../kafka/fetcher.ts'
 import { TransactionalProducer } from '../kafka/transactional-producer.ts'
 import { compileTask } from '../operators/compile.ts'
+import { KeyKinds } from '../operators/key-kinds.ts'
 import { OutputBuffer } from '../sink/output-buffer.ts'
 import { PrintedRows } from './printed-rows.ts'
 import { EntryCache } from '../state/entry-cache.ts'
@@ -17,12 +18,15 @@ import { RepartitionPurge } from './repartition-purge.ts'
 import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
+import { Timekeeper } from './timekeeper.ts'
 import { TopicFacts } from './topic-facts.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
 /** Short, as the long polls of several takings stand behind one another on a connection. */
 const restoreWaitMs = 20
 const reportEveryMs = 1000
+/** How often event time is looked at where no trigger does so. */
+const timeEveryMs = 100
 
 interface Loop {
   /** Ends the wait for the trigger. */
@@ -117,6 +121,16 @@ export class WorkerResources {
     if ((await this.heartbeats.ask()) !== 'ok')
       throw new LostError('no member any more: what was read belongs to others', { cause: ended })
     throw ended
+  }
+
+  /** Waits for input or, where event time moves without it, for some time to pass. */
+  async arrivalOrTime(signal: AbortSignal): Promise<void> {
+    const isTimed = [...this.tasks.running.values()].some(({ time }) => time !== null)
+    if (!isTimed) return this.fetcher.arrival(signal)
+    const either = new AbortController()
+    const within = AbortSignal.any([signal, either.signal])
+    await Promise.race([this.fetcher.arrival(within), this.parts.clock.sleep(timeEveryMs, within)])
+    either.abort()
   }
 
   /** Waits for a heartbeat that was sent afterwards and answered well (P12). */
@@ -214,11 +228,14 @@ export class WorkerResources {
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
-    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position }): TaskStore => {
+    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, buckets }): TaskStore => {
       const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
-      view.attach(handle, position)
+      view.attach(handle, position, buckets)
       return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
     })
+    const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
+    const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
+    const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
     const views = new Map(stores.map(({ name, view }) => [name, view]))
     const pipeline = compileTask(subtopology, {
       partition,
@@ -227,10 +244,11 @@ export class WorkerResources {
       outputs: this.outputs,
       metrics,
       print: (rows) => this.printed.add(rows),
+      keyKinds,
+      time,
     })
-    const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
     post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores })
+    return new Task(taken, { feeds, pipeline, stores, time, keyKinds })
   }
 
   #close(task: Task): void {

@@ -2,7 +2,7 @@
 import { RetakeError, StoreUnavailableError } from '../errors.ts'
 import type { Task } from './task.ts'
 import type { Batch } from './batch.ts'
-import { applyBatch, commitBatch, produceBatch } from './batch-transaction.ts'
+import { announceActivity, applyBatch, commitBatch, produceBatch } from './batch-transaction.ts'
 import { recover, startProducer } from './recovery.ts'
 import type { ToWorker } from './seam.ts'
 import { WorkerResources } from './worker-resources.ts'
@@ -91,6 +91,9 @@ export class Worker {
           this.#parts.log.warn({ reason: message.reason }, 'the membership is lost: dropping all tasks')
           tasks.giveUpAll()
           break
+        case 'end-of-sources':
+          for (const task of tasks.running.values()) task.time?.task.endOfSources()
+          break
         case 'stop':
           this.#isStopping = true
           break
@@ -117,9 +120,12 @@ export class Worker {
     await resources.raiseFailures()
     // Waiting for input is no work in hand, however long it takes.
     flags.busy = this.#leftover || resources.tasks.takingCount > 0
+    // A close that is not finished goes on at once.
+    const { membership, tasks } = resources
+    const isUnfinished = membership.current !== null && [...tasks.running.values()].some(({ pipeline }) => pipeline.isDue)
     await trigger.wait({
-      leftover: this.#leftover,
-      arrival: (signal) => resources.fetcher.arrival(signal),
+      leftover: this.#leftover || isUnfinished,
+      arrival: (signal) => resources.arrivalOrTime(signal),
       signal: this.#wake.signal,
     })
     flags.advance()
@@ -131,6 +137,7 @@ export class Worker {
     if (batch === null) return
 
     // 2.
+    announceActivity(resources, batch)
     for (const task of batch.tasks) {
       task.pipeline.begin({ time: batch.time, number: task.batch })
       for (const slice of batch.slices.get(task.id) ?? []) task.pipeline.accept(slice)
@@ -170,7 +177,10 @@ export class Worker {
       turn: this.#turn++,
     })
     this.#leftover = leftover
-    const touched = [...tasks.running.values()].filter(({ id }) => (slices.get(id)?.length ?? 0) > 0)
+    const now = clock.monotonic()
+    // Time is looked at for all of them, whether there are records or not.
+    const due = new Set([...tasks.running.values()].filter((task) => task.observeTime(now)))
+    const touched = [...tasks.running.values()].filter((task) => due.has(task) || (slices.get(task.id)?.length ?? 0) > 0)
     if (touched.length === 0) return null
     return { frozen, slices, tasks: touched, time: clock.now(), startedAt: clock.monotonic() }
   }

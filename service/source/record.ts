@@ -20,6 +20,19 @@ export interface Provenance {
   headers(input: RecordInput, index: number): RawHeaders
 }
 
+/** The watermarks that the records of one input are older than, each that of its own source partition; kept for those that have one. */
+export class Stamps {
+  readonly #byIndex = new Map<number, number>()
+
+  set(index: number, watermark: number): void {
+    this.#byIndex.set(index, watermark)
+  }
+
+  of(index: number): number {
+    return this.#byIndex.size === 0 ? Number.NEGATIVE_INFINITY : (this.#byIndex.get(index) ?? Number.NEGATIVE_INFINITY)
+  }
+}
+
 /** What the records of one slice, or the rows that one table changed in a batch, have in common. */
 export class RecordInput {
   readonly topic: string
@@ -31,6 +44,7 @@ export class RecordInput {
   readonly first: number
   readonly keys: Decoder<Key>
   readonly provenance: Provenance
+  readonly stamps: Stamps
 
   constructor(parts: {
     readonly topic: string
@@ -40,6 +54,7 @@ export class RecordInput {
     readonly first: number
     readonly keys: Decoder<Key>
     readonly provenance: Provenance
+    readonly stamps?: Stamps
   }) {
     this.topic = parts.topic
     this.partition = parts.partition
@@ -48,12 +63,13 @@ export class RecordInput {
     this.first = parts.first
     this.keys = parts.keys
     this.provenance = parts.provenance
+    this.stamps = parts.stamps ?? new Stamps()
   }
 
   /** The same records under another key. */
   withKeys(keys: Decoder<Key>): RecordInput {
-    const { topic, partition, columns, timestamps, first, provenance } = this
-    return new RecordInput({ topic, partition, columns, timestamps, first, keys, provenance })
+    const { topic, partition, columns, timestamps, first, provenance, stamps } = this
+    return new RecordInput({ topic, partition, columns, timestamps, first, keys, provenance, stamps })
   }
 }
 
@@ -87,6 +103,11 @@ export class StreamRecord implements RecordInfo {
 
   get timestamp(): number {
     return this.#input.timestamps[this.#index - this.#input.first] ?? Number.NaN
+  }
+
+  /** The watermark of its source partition that it is older than; −Infinity where it can't be late. */
+  get stamp(): number {
+    return this.#input.stamps.of(this.#index)
   }
 
   get headers(): RecordInfo['headers'] {

@@ -4,8 +4,10 @@
  */
 import { LRUCache } from 'lru-cache'
 
-/** One key of a store, decoded. Valid within a batch: between batches it may be evicted, and asked for anew. */
+/** One key of a store, or of a bucket of it, decoded. Valid within a batch: between batches it may be evicted, and asked for anew. */
 export interface Entry {
+  /** The time of its bucket; null for a keyed one. */
+  readonly bucket: number | null
   /** The bytes of the key as Latin-1. */
   readonly key: string
   /** Undefined where there is none. */
@@ -15,6 +17,26 @@ export interface Entry {
   readonly before: unknown
   /** The newest timestamp of the changes of this batch. */
   readonly timestamp: number
+}
+
+/** What holds an entry, and is told what becomes of it. */
+export interface EntryOwner {
+  /** NaN for the keyed entries. */
+  readonly time: number
+  /** The bucket as it is stored; null for the keyed entries. */
+  readonly bytes: Buffer | null
+  /** False for one that left, though its key may be there again. */
+  holds(entry: CachedEntry): boolean
+  /** The backend has said what the entry holds. */
+  loaded(entry: CachedEntry, value: unknown, encodedBytes: number): void
+  /** An entry got a value that had none. */
+  appears(entry: CachedEntry): void
+  /** An entry lost its value. */
+  disappears(): void
+  /** Nobody uses the entry any more, and it is not pinned. */
+  release(entry: CachedEntry): void
+  /** Forgets the entry, which counts for nothing in the cache any more. */
+  evicted(entry: CachedEntry): void
 }
 
 /** The entry as the view and the cache see it: all fields from the start, so that entries are of one hidden class. */
@@ -27,19 +49,23 @@ export class CachedEntry implements Entry {
   /** The batches in which it was last used, and last changed. */
   usedIn: number
   changedIn = -1
+  /** The batch in which a scan found it last. */
+  scannedIn = -1
   /** How many segments hold a change of it that is not applied yet. */
   pins = 0
   /** What it counts for in the cache; see `entrySize`. */
   size: number
   /** True where nobody uses it and it may be evicted. */
   idle = false
-  /** The map that holds it, from which eviction removes it. */
-  readonly owner: Map<string, CachedEntry>
-  constructor(key: string, owner: Map<string, CachedEntry>, batch: number) {
+  readonly owner: EntryOwner
+  constructor(key: string, owner: EntryOwner, batch: number) {
     this.key = key
     this.owner = owner
     this.usedIn = batch
     this.size = entrySize(key, 0)
+  }
+  get bucket(): number | null {
+    return this.owner.bytes === null ? null : this.owner.time
   }
 }
 
@@ -106,7 +132,7 @@ export class EntryCache {
   #left(entry: CachedEntry, why: string): void {
     if (why !== 'evict' || !entry.idle) return
     entry.idle = false
-    entry.owner.delete(entry.key)
+    entry.owner.evicted(entry)
     this.#bytes -= entry.size
   }
 }

@@ -1,6 +1,18 @@
 /** The store backend in memory: restored from the changelog at each acquisition, gone with the process. */
 import { StoreFencedError, StoreLostError } from '../errors.ts'
-import type { Chunk, Marker, StoreBackend, StoreHandle, StoreId, StoreWrite } from './store-backend.ts'
+import {
+  type BucketSize,
+  type Chunk,
+  chunkBytesMax,
+  type EntryKey,
+  type Marker,
+  type ScanPage,
+  type ScanRange,
+  type StoreBackend,
+  type StoreHandle,
+  type StoreId,
+  type StoreWrite,
+} from './store-backend.ts'
 import { markerText } from './store-scripts.ts'
 
 export class MemoryStoreBackend implements StoreBackend {
@@ -22,6 +34,12 @@ export class MemoryStoreBackend implements StoreBackend {
   }
 }
 
+/** Goes through a bucket, along with what is added and deleted on the way. */
+interface Scan {
+  readonly cursor: string
+  readonly rest: Iterator<[string, Buffer]>
+}
+
 class MemoryHandle implements StoreHandle {
   readonly id: StoreId
   readonly marker = null
@@ -30,20 +48,51 @@ class MemoryHandle implements StoreHandle {
   #at: Marker | null = null
   /** By bucket (hex digits; '' for the keyed entries), then by key as Latin-1. */
   readonly #entries = new Map<string, Map<string, Buffer>>()
+  /** By bucket: where its last page ended. */
+  readonly #scans = new Map<string, Scan>()
+  #pages = 0
   constructor(id: StoreId) {
     this.id = id
   }
 
   fence(): void {
     this.#fenced = true
-    this.#entries.clear()
+    this.#clear()
   }
 
-  async load(at: Marker, keys: readonly Buffer[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
+  async load(at: Marker, keys: readonly EntryKey[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
     this.#check([at, orAt])
-    const entries = this.#entries.get('')
     // Copies: a codec may keep a view of the bytes that it decodes, and caches share nothing with the store (P14).
-    return keys.map((key) => copyOf(entries?.get(key.toString('latin1'))))
+    return keys.map(({ bucket, key }) => copyOf(this.#entries.get(nameOf(bucket))?.get(key.toString('latin1'))))
+  }
+
+  /** All of them at once: they are in memory anyway. */
+  async buckets(at: Marker, after: Buffer | null): Promise<readonly BucketSize[]> {
+    this.#check([at])
+    const least = nameOf(after)
+    const names = [...this.#entries.keys()].filter((name) => name > least).sort()
+    return names.map((name) => ({ bucket: Buffer.from(name, 'hex'), entries: this.#entries.get(name)?.size ?? 0 }))
+  }
+
+  async scan(at: Marker, { bucket, cursor, entriesMax }: ScanRange, orAt: Marker = at): Promise<ScanPage> {
+    this.#check([at, orAt])
+    const name = nameOf(bucket)
+    const { rest } = this.#scanOf(name, cursor)
+    const entries: { key: Buffer; value: Buffer }[] = []
+    let bytes = 0
+    while (entries.length < entriesMax && bytes < chunkBytesMax) {
+      const next = rest.next()
+      if (next.done === true) {
+        this.#scans.delete(name)
+        return { entries, cursor: null }
+      }
+      const [key, value] = next.value
+      entries.push({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value) })
+      bytes += key.length + value.length
+    }
+    this.#pages += 1
+    this.#scans.set(name, { cursor: String(this.#pages), rest })
+    return { entries, cursor: String(this.#pages) }
   }
 
   async apply({ from, to, writes }: Chunk): Promise<void> {
@@ -55,12 +104,12 @@ class MemoryHandle implements StoreHandle {
 
   async rebuild(position: number): Promise<void> {
     this.#check(null)
-    this.#entries.clear()
+    this.#clear()
     this.#at = { position, chunk: 0 }
   }
 
   #write({ bucket, key, value }: StoreWrite): void {
-    const name = bucket === null ? '' : bucket.toString('hex')
+    const name = nameOf(bucket)
     let entries = this.#entries.get(name)
     if (entries === undefined) {
       entries = new Map()
@@ -68,7 +117,22 @@ class MemoryHandle implements StoreHandle {
     }
     if (value === null) entries.delete(key.toString('latin1'))
     else entries.set(key.toString('latin1'), value)
-    if (entries.size === 0) this.#entries.delete(name)
+    if (entries.size > 0) return
+    this.#entries.delete(name)
+    this.#scans.delete(name)
+  }
+
+  /** With a cursor that is not that of the last page it begins anew, which a scan may: an entry may be in two pages. */
+  #scanOf(name: string, cursor: string | null): Scan {
+    const scan = this.#scans.get(name)
+    if (scan !== undefined && scan.cursor === cursor) return scan
+    const entries = this.#entries.get(name) ?? new Map<string, Buffer>()
+    return { cursor: '', rest: entries.entries() }
+  }
+
+  #clear(): void {
+    this.#entries.clear()
+    this.#scans.clear()
   }
 
   #check(expected: readonly Marker[] | null): void {
@@ -83,6 +147,8 @@ class MemoryHandle implements StoreHandle {
     })
   }
 }
+
+const nameOf = (bucket: Buffer | null): string => (bucket === null ? '' : bucket.toString('hex'))
 
 const isSame = (a: Marker, b: Marker): boolean => a.position === b.position && a.chunk === b.chunk
 

@@ -1,4 +1,4 @@
-/** The four scripts on a real Redis, by EVALSHA; a script that Redis does not have is sent whole. */
+/** The scripts on a real Redis, by EVALSHA; a script that Redis does not have is sent whole. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
@@ -6,16 +6,18 @@ import { FatalError } from '../errors.ts'
 import { type RedisKeys, redisKeys } from '../topology/names.ts'
 import { redisError } from './redis-errors.ts'
 import { packKeys, packWrites } from './script-packing.ts'
-import type { StoreId } from './store-backend.ts'
+import { type BucketSize, chunkBytesMax, chunkEntriesMax, type ScanPage, type StoreId } from './store-backend.ts'
 import {
   type Acquired,
   type AcquireRequest,
   type Answer,
   type ApplyRequest,
+  type BucketsRequest,
   type LoadRequest,
   markerText,
   parseMarker,
   type RebuildRequest,
+  type ScanRequest,
   scriptCode,
   type StoreScripts,
 } from './store-scripts.ts'
@@ -35,6 +37,8 @@ function script(name: string): Script {
 const scripts = {
   acquire: script('acquire-store'),
   load: script('load-entries'),
+  buckets: script('list-buckets'),
+  scan: script('scan-bucket'),
   apply: script('apply-chunk'),
   rebuild: script('rebuild-store'),
 }
@@ -64,13 +68,35 @@ export class RedisScripts implements StoreScripts {
   }
 
   async load(id: StoreId, { epoch, at, orAt, keys }: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>> {
-    const reply = await this.#run(scripts.load, id, storeKeys(redisKeys(id)), [
-      epoch,
-      markerText(at),
-      markerText(orAt),
-      packKeys(keys),
-    ])
-    return answer(reply, reply.first as readonly (Buffer | null)[])
+    const names = redisKeys(id)
+    const { packed, buckets } = packKeys(keys)
+    const reply = await this.#run(
+      scripts.load,
+      id,
+      [...storeKeys(names), ...buckets.map(names.bucket)],
+      [epoch, markerText(at), markerText(orAt), packed, ...buckets],
+    )
+    return answer(reply, () => reply.first as readonly (Buffer | null)[])
+  }
+
+  async buckets(id: StoreId, { epoch, at, after }: BucketsRequest): Promise<Answer<readonly BucketSize[]>> {
+    const args = [epoch, markerText(at), after?.toString('hex') ?? '', chunkEntriesMax]
+    const reply = await this.#run(scripts.buckets, id, storeKeys(redisKeys(id)), args)
+    return answer(reply, () => {
+      const [names, counts] = [reply.first as readonly Buffer[], reply.second as readonly Buffer[]]
+      return names.map((name, i) => ({ bucket: Buffer.from(text(name), 'hex'), entries: Number(text(counts[i])) }))
+    })
+  }
+
+  async scan(id: StoreId, { epoch, at, orAt, bucket, cursor, entriesMax }: ScanRequest): Promise<Answer<ScanPage>> {
+    const names = redisKeys(id)
+    const name = bucket.toString('hex')
+    const args = [epoch, markerText(at), markerText(orAt), name, cursor ?? '0', entriesMax, chunkBytesMax]
+    const reply = await this.#run(scripts.scan, id, [...storeKeys(names), names.bucket(name)], args)
+    return answer(reply, () => {
+      const next = text(reply.first)
+      return { entries: pairs(reply.second as readonly Buffer[]), cursor: next === '0' ? null : next }
+    })
   }
 
   async apply(id: StoreId, { epoch, from, to, writes, now }: ApplyRequest): Promise<Answer<null>> {
@@ -78,7 +104,7 @@ export class RedisScripts implements StoreScripts {
     const { packed, buckets } = packWrites(writes)
     const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
     const reply = await this.#run(scripts.apply, id, keys, [epoch, markerText(from), markerText(to), now, packed, ...buckets])
-    return answer(reply, null)
+    return answer(reply, () => null)
   }
 
   /** Each call deletes what the one before named: as many calls as the store has buckets, by `rebuildBucketsMax`. */
@@ -89,7 +115,7 @@ export class RedisScripts implements StoreScripts {
     for (;;) {
       const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
       const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, now, rebuildBucketsMax, ...buckets])
-      if (reply.code !== scriptCode.MORE) return answer(reply, null)
+      if (reply.code !== scriptCode.MORE) return answer(reply, () => null)
       buckets = (reply.first as readonly unknown[]).map(text)
     }
   }
@@ -127,10 +153,18 @@ function replyOf(reply: unknown): Reply {
   return { code: reply[0], first: reply[1] as unknown, second: reply[2] as unknown }
 }
 
-function answer<T>(reply: Reply, value: T): Answer<T> {
+/** Keys and values that come in turn. */
+function pairs(flat: readonly Buffer[]): ScanPage['entries'] {
+  const entries: { readonly key: Buffer; readonly value: Buffer }[] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) entries.push({ key: flat[i]!, value: flat[i + 1]! })
+  return entries
+}
+
+/** `value` reads what follows the code OK. */
+function answer<T>(reply: Reply, value: () => T): Answer<T> {
   switch (reply.code) {
     case scriptCode.OK:
-      return { code: scriptCode.OK, value }
+      return { code: scriptCode.OK, value: value() }
     case scriptCode.FENCED:
       return { code: scriptCode.FENCED, epoch: text(reply.first) }
     case scriptCode.LOST:

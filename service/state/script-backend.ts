@@ -1,11 +1,15 @@
-/** The store backend over the four scripts: the same class for Redis and for its stand-in, so that both are held to one suite. */
+/** The store backend over the scripts: the same class for Redis and for its stand-in, so that both are held to one suite. */
 import type { Clock } from '../clock.ts'
 import { FatalError, StoreFencedError, StoreLostError } from '../errors.ts'
 import {
+  type BucketSize,
   type Chunk,
   chunkBytesMax,
   chunkEntriesMax,
+  type EntryKey,
   type Marker,
+  type ScanPage,
+  type ScanRange,
   type StoreBackend,
   type StoreHandle,
   type StoreId,
@@ -50,11 +54,20 @@ class ScriptHandle implements StoreHandle {
     this.#clock = clock
   }
 
-  async load(at: Marker, keys: readonly Buffer[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
+  async load(at: Marker, keys: readonly EntryKey[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
     if (keys.length > chunkEntriesMax) throw this.#defect(`${keys.length} keys in one load`)
     const values = this.#verdict(await this.#scripts.load(this.id, { epoch: this.#epoch, at, orAt, keys }))
     if (values.length !== keys.length) throw this.#defect(`${values.length} values for ${keys.length} keys`)
     return values
+  }
+
+  async buckets(at: Marker, after: Buffer | null): Promise<readonly BucketSize[]> {
+    return this.#verdict(await this.#scripts.buckets(this.id, { epoch: this.#epoch, at, after }))
+  }
+
+  async scan(at: Marker, range: ScanRange, orAt: Marker = at): Promise<ScanPage> {
+    if (range.entriesMax > chunkEntriesMax) throw this.#defect(`${range.entriesMax} entries in one page`)
+    return this.#verdict(await this.#scripts.scan(this.id, { ...range, epoch: this.#epoch, at, orAt }))
   }
 
   async apply({ from, to, writes }: Chunk): Promise<void> {

@@ -1,43 +1,49 @@
 /**
- * A stand-in for Redis: the four scripts in the process, with the faults of a store that outlives it. For the simulation and tests;
+ * A stand-in for Redis: the scripts in the process, with the faults of a store that outlives it. For the simulation and tests;
  * it passes the conformance suite of the port.
  */
 import type { Clock } from '../clock.ts'
 import { StoreUnavailableError } from '../errors.ts'
 import { ScriptBackend } from './script-backend.ts'
-import type { Marker, StoreId, StoreWrite } from './store-backend.ts'
+import {
+  bucketDefect,
+  bucketNames,
+  copyAll,
+  copyOf,
+  defectOf,
+  distrust,
+  pageOf,
+  type Partition,
+  put,
+  settleBucket,
+  valueOf,
+} from './scripted-partition.ts'
+import { type BucketSize, chunkEntriesMax, type ScanPage, type StoreId } from './store-backend.ts'
 import {
   type Acquired,
   type AcquireRequest,
   type Answer,
   type ApplyRequest,
-  type Fenced,
+  type BucketsRequest,
   type LoadRequest,
-  type Lost,
   markerText,
   parseMarker,
   type RebuildRequest,
+  type ScanRequest,
   scriptCode,
   type StoreScripts,
 } from './store-scripts.ts'
 
-/** What is under one hash tag, named as in Redis. */
-interface Partition {
-  m: Map<string, string>
-  k: Map<string, Buffer>
-  x: Set<string>
-  /** By hex digits of the bucket. */
-  b: Map<string, Map<string, Buffer>>
-}
-
 /** Where a call fails: not at all, before it takes effect, or after it (the answer is lost). */
 export type CallFault = 'none' | 'before' | 'after'
-export type ScriptName = 'acquire' | 'load' | 'apply' | 'rebuild'
+export type ScriptName = 'acquire' | 'load' | 'buckets' | 'scan' | 'apply' | 'rebuild'
 export type KeyName = 'm' | 'k' | 'x'
 
 export class ScriptedStore implements StoreScripts {
   /** Asked once a call. */
   fault: (script: ScriptName, id: StoreId) => CallFault = () => 'none'
+  /** The size of pages, where they are not to be as large as they may. */
+  pageMax = chunkEntriesMax
   #partitions = new Map<string, Partition>()
 
   backend(clock: Clock): ScriptBackend {
@@ -52,9 +58,11 @@ export class ScriptedStore implements StoreScripts {
   loseKey(id: StoreId, key: KeyName): void {
     this.#partition(id)[key].clear()
   }
-  /** HDEL of one field of the keyed entries, by somebody else. */
-  loseEntry(id: StoreId, key: Buffer): void {
-    this.#partition(id).k.delete(key.toString('latin1'))
+  /** HDEL of one field of the keyed entries, or of those of a bucket, by somebody else. */
+  loseEntry(id: StoreId, key: Buffer, bucket: Buffer | null = null): void {
+    const { k, b } = this.#partition(id)
+    const entries = bucket === null ? k : b.get(bucket.toString('hex'))
+    entries?.delete(key.toString('latin1'))
   }
   /** DEL of a bucket, named by its hex digits. */
   loseBucket(id: StoreId, bucket: string): void {
@@ -70,7 +78,7 @@ export class ScriptedStore implements StoreScripts {
     return this.#partition(id).k
   }
   /** By hex digits of the bucket, its entries. */
-  buckets(id: StoreId): ReadonlyMap<string, ReadonlyMap<string, Buffer>> {
+  bucketEntries(id: StoreId): ReadonlyMap<string, ReadonlyMap<string, Buffer>> {
     return this.#partition(id).b
   }
 
@@ -88,14 +96,36 @@ export class ScriptedStore implements StoreScripts {
 
   load(id: StoreId, { epoch, at, orAt, keys }: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>> {
     return this.#call('load', id, (store) => {
-      const defect = defectOf(store, epoch, [at, orAt])
-      return defect ?? { code: scriptCode.OK, value: keys.map((key) => copyOf(store.k.get(key.toString('latin1')))) }
+      const defect = defectOf(store, epoch, [at, orAt]) ?? bucketDefect(store, bucketNames(keys))
+      return defect ?? { code: scriptCode.OK, value: keys.map((key) => copyOf(valueOf(store, key))) }
+    })
+  }
+
+  buckets(id: StoreId, { epoch, at, after }: BucketsRequest): Promise<Answer<readonly BucketSize[]>> {
+    return this.#call('buckets', id, (store) => {
+      const least = after?.toString('hex') ?? ''
+      const names = [...store.x].filter((name) => name > least).sort()
+      const page = names.slice(0, this.pageMax)
+      const uncounted = page.find((name) => !store.m.has(`b:${name}`))
+      const reason = `the number of entries of bucket ${uncounted} is unknown`
+      const defect = defectOf(store, epoch, [at]) ?? (uncounted === undefined ? null : { code: scriptCode.LOST, reason })
+      const sizeOf = (name: string) => ({ bucket: Buffer.from(name, 'hex'), entries: Number(store.m.get(`b:${name}`)) })
+      return defect ?? { code: scriptCode.OK, value: page.map(sizeOf) }
+    })
+  }
+
+  scan(id: StoreId, { epoch, at, orAt, bucket, cursor, entriesMax }: ScanRequest): Promise<Answer<ScanPage>> {
+    return this.#call('scan', id, (store) => {
+      const name = bucket.toString('hex')
+      const defect = defectOf(store, epoch, [at, orAt]) ?? bucketDefect(store, new Set([name]))
+      const held = store.m.has(`b:${name}`) ? store.b.get(name) : undefined
+      return defect ?? { code: scriptCode.OK, value: pageOf(held ?? new Map(), cursor, Math.min(entriesMax, this.pageMax)) }
     })
   }
 
   apply(id: StoreId, { epoch, from, to, writes, now }: ApplyRequest): Promise<Answer<null>> {
     return this.#call('apply', id, (store) => {
-      const touched = new Set(writes.flatMap(({ bucket }) => (bucket === null ? [] : [bucket.toString('hex')])))
+      const touched = bucketNames(writes)
       const defect = defectOf(store, epoch, [from, to]) ?? bucketDefect(store, touched)
       if (defect !== null) return defect
       if (store.m.get('marker') === markerText(to)) return { code: scriptCode.OK, value: null }
@@ -150,74 +180,3 @@ export class ScriptedStore implements StoreScripts {
     return held
   }
 }
-
-/** As `acquire-store.lua`: why the store can't be trusted; null where it can. */
-function distrust({ m, k, x }: Partition, topicId: string): string | null {
-  if (!m.has('epoch') || !m.has('marker')) return 'nothing is there'
-  if (m.get('topic') !== topicId) return `it follows another changelog topic: ${m.get('topic') ?? 'none'}`
-  if (m.get('marker') === 'rebuilding') return 'an earlier rebuild did not end'
-  return countDefect({ m, k, x })
-}
-
-/** As all scripts but the first begin; with null any marker will do. */
-function defectOf(store: Partition, epoch: string, markers: readonly Marker[] | null): Fenced | Lost | null {
-  const found = store.m.get('epoch')
-  if (found === undefined) return { code: scriptCode.LOST, reason: 'nothing is there' }
-  if (found !== epoch) return { code: scriptCode.FENCED, epoch: found }
-  if (markers === null) return null
-  const marker = store.m.get('marker') ?? 'no marker'
-  const expected = markers.map(markerText)
-  const reason = expected.includes(marker) ? countDefect(store) : `it stands at ${marker}, not at ${expected.join(' or ')}`
-  return reason === null ? null : { code: scriptCode.LOST, reason }
-}
-
-function countDefect({ m, k, x }: Pick<Partition, 'm' | 'k' | 'x'>): string | null {
-  if (m.get('entries') !== String(k.size)) return `it has ${k.size} entries, not ${m.get('entries') ?? 'unknown'}`
-  if (m.get('buckets') !== String(x.size)) return `it has ${x.size} buckets, not ${m.get('buckets') ?? 'unknown'}`
-  return null
-}
-
-function bucketDefect({ m, b }: Partition, names: ReadonlySet<string>): Lost | null {
-  for (const name of names) {
-    const known = m.get(`b:${name}`)
-    const found = b.get(name)?.size ?? 0
-    if (known !== undefined && known !== String(found))
-      return { code: scriptCode.LOST, reason: `bucket ${name} has ${found} entries, not ${known}` }
-  }
-  return null
-}
-
-function put(store: Partition, { bucket, key, value }: StoreWrite): void {
-  let entries = store.k
-  if (bucket !== null) {
-    const name = bucket.toString('hex')
-    entries = store.b.get(name) ?? new Map<string, Buffer>()
-    store.b.set(name, entries)
-  }
-  if (value === null) entries.delete(key.toString('latin1'))
-  else entries.set(key.toString('latin1'), Buffer.from(value))
-}
-
-function settleBucket(store: Partition, name: string): void {
-  const count = store.b.get(name)?.size ?? 0
-  if (count > 0) {
-    store.x.add(name)
-    store.m.set(`b:${name}`, String(count))
-    return
-  }
-  store.b.delete(name)
-  store.x.delete(name)
-  store.m.delete(`b:${name}`)
-}
-
-function copyAll(partitions: ReadonlyMap<string, Partition>): Map<string, Partition> {
-  const copy = ({ m, k, x, b }: Partition): Partition => ({
-    m: new Map(m),
-    k: new Map(k),
-    x: new Set(x),
-    b: new Map([...b].map(([name, entries]) => [name, new Map(entries)])),
-  })
-  return new Map([...partitions].map(([name, partition]) => [name, copy(partition)]))
-}
-
-const copyOf = (bytes: Buffer | undefined): Buffer | null => (bytes === undefined ? null : Buffer.from(bytes))

@@ -1,12 +1,23 @@
 /** The decoded state of one store partition, as operators see it: one map look-up a record, loads and writes once a batch. */
 import { FatalError } from '../errors.ts'
 import type { StoreSpec } from '../topology/node.ts'
+import { BatchEntries } from './batch-entries.ts'
+import type { BucketScan, Scanned } from './bucket-scan.ts'
+import { BucketScans } from './bucket-scans.ts'
+import { type BucketCount, type BucketTimes, CountedBuckets } from './bucket-times.ts'
+import { Buckets } from './buckets.ts'
 import { deepFreeze } from './deep-freeze.ts'
-import { CachedEntry, type Entry, type EntryCache, entrySize } from './entry-cache.ts'
-import { loadEntries } from './loading.ts'
-import type { Marker, StoreHandle, StoreWrite } from './store-backend.ts'
+import { type CachedEntry, type Entry, type EntryCache, entrySize } from './entry-cache.ts'
+import { type BucketView, EntryMap } from './entry-map.ts'
+import { loadPieces, piecesOf } from './loading.ts'
+import type { Marker, ScanPage, ScanRange, StoreHandle, StoreWrite } from './store-backend.ts'
+import { StoredValues } from './stored-values.ts'
+import { UnappliedChanges } from './unapplied-changes.ts'
 
+export type { Scanned } from './bucket-scan.ts'
+export type { BucketCount, BucketTimes } from './bucket-times.ts'
 export type { Entry } from './entry-cache.ts'
+export type { BucketView } from './entry-map.ts'
 
 /** A write with the time that its changelog record carries. The bytes are shared with nobody else (P14). */
 export interface StoreWriteWithTime extends StoreWrite {
@@ -24,28 +35,39 @@ export class StateView {
   readonly spec: StoreSpec
   readonly #cache: EntryCache
   readonly #strict: boolean
-  readonly #entries = new Map<string, CachedEntry>()
+  readonly #values: StoredValues
+  readonly #batch = new BatchEntries()
+  readonly #keyed: EntryMap
+  readonly #times = new CountedBuckets()
+  readonly #buckets: Buckets
+  readonly #scans: BucketScans
+  readonly #unapplied = new UnappliedChanges(this.#batch)
   #handle: StoreHandle | null = null
   /** Where the store is known to stand, and where a chunk that was sent leads to: it stands at one of the two (P12). */
   #marker: Marker = { position: 0, chunk: 0 }
   #markerSent: Marker = this.#marker
-  #batch = 0
-  #used: CachedEntry[] = []
-  #missing: CachedEntry[] = []
-  #changed: CachedEntry[] = []
-  /** The changed entries of each segment that is not applied, oldest first. */
-  readonly #unapplied: { readonly writes: readonly StoreWrite[]; readonly entries: readonly CachedEntry[] }[] = []
 
   constructor({ spec, cache, strict }: StateViewOptions) {
     this.spec = spec
     this.#cache = cache
     this.#strict = strict
+    this.#values = new StoredValues(spec, strict)
+    const parts = { batch: this.#batch, cache, buckets: this.#times, emptied: [] }
+    this.#keyed = new EntryMap(null, parts)
+    this.#buckets = new Buckets(parts)
+    this.#scans = new BucketScans({
+      batch: this.#batch,
+      buckets: this.#times,
+      page: (range, accept) => this.#page(range, accept),
+      decode: (key, bytes) => this.#values.decode(key, bytes),
+    })
   }
 
-  /** Begins with a store that follows its changelog up to `position`. */
-  attach(handle: StoreHandle, position: number): void {
+  /** Begins with a store that follows its changelog up to `position`, and holds `buckets` (see `listBuckets`). */
+  attach(handle: StoreHandle, position: number, buckets: readonly BucketCount[] = []): void {
     this.discard()
     this.#handle = handle
+    this.#times.reset(buckets)
     this.moved({ position, chunk: 0 })
   }
 
@@ -56,40 +78,65 @@ export class StateView {
 
   /** Lets the entries of the batch before go, as far as their changes are applied. */
   beginBatch(): void {
-    for (const entry of this.#used) this.#release(entry)
-    this.#used = []
-    this.#missing = []
-    this.#changed = []
-    this.#batch += 1
+    for (const entry of this.#batch.begin()) if (entry.pins <= 0) entry.owner.release(entry)
+    this.#scans.beginBatch()
+    this.#buckets.beginBatch((time) => this.#scans.drop(time))
   }
 
   /** The entry of a key; not loaded where it is not in memory, until `load` has been awaited. */
   entry(key: string): Entry {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return this.#create(key)
-    if (entry.usedIn !== this.#batch) this.#use(entry)
-    return entry
+    return this.#keyed.entry(key)
+  }
+
+  /** A bucket by its time, in whole ms; it need not hold anything. Of bucketed stores only, which may have keyed entries too. */
+  bucket(time: number): BucketView {
+    if (this.spec.shape !== 'bucketed') throw this.#defect('a bucket of a store that has none')
+    return this.#buckets.view(time)
+  }
+
+  /** The buckets that hold anything. */
+  buckets(): BucketTimes {
+    return this.#times
   }
 
   /**
-   * Loads every entry that was asked for and is not loaded; undefined where nothing is missing. What failed stays missing: it may be
-   * called again.
+   * Asks for `limit` more entries of a bucket, or as many as it has; what is not in memory comes with the next `load`, and some more may
+   * come with it. The caller deletes them in this batch: those that stay may be found again in the next one.
+   */
+  scan(time: number, limit: number): void {
+    if (this.spec.shape !== 'bucketed') throw this.#defect('a scan of a store without buckets')
+    this.#scans.want(this.#buckets.at(time), limit)
+  }
+
+  /** What the scans of a bucket have found in this batch. */
+  scanned(time: number): Scanned {
+    const result = this.#scans.result(time)
+    if (result === undefined) throw this.#defect(`bucket ${time} was not scanned in this batch`)
+    return result
+  }
+
+  /**
+   * Loads every entry that was asked for and is not loaded, and goes on with the scans; undefined where nothing is missing. What failed
+   * stays missing: it may be called again.
    * @throws StoreFencedError, StoreLostError, StoreUnavailableError; FatalError for a value that can't be decoded
    */
   load(): Promise<void> | undefined {
-    return this.#missing.length === 0 ? undefined : this.#load()
+    const scans = this.#scans.pending()
+    return this.#batch.missing.length === 0 && scans.length === 0 ? undefined : this.#load(scans)
   }
 
   /** Undefined deletes. The entry must be loaded, and of this batch. */
   set(entry: Entry, value: unknown, timestamp: number): void {
     const changed = entry as CachedEntry
-    if (!changed.loaded || changed.usedIn !== this.#batch)
+    if (!changed.loaded || changed.usedIn !== this.#batch.number)
       throw this.#defect(`a write to an entry that is not loaded`, changed.key)
+    if (changed.value === undefined && value !== undefined) changed.owner.appears(changed)
+    else if (changed.value !== undefined && value === undefined) changed.owner.disappears()
     changed.value = this.#strict ? deepFreeze(value) : value
-    if (changed.changedIn !== this.#batch) {
-      changed.changedIn = this.#batch
+    if (changed.changedIn !== this.#batch.number) {
+      changed.changedIn = this.#batch.number
       changed.timestamp = timestamp
-      this.#changed.push(changed)
+      this.#batch.changed.push(changed)
     } else if (timestamp > changed.timestamp) {
       changed.timestamp = timestamp
     }
@@ -97,7 +144,7 @@ export class StateView {
 
   /** In the order of their first change in this batch. */
   changed(): readonly Entry[] {
-    return this.#changed
+    return this.#batch.changed
   }
 
   /**
@@ -107,17 +154,17 @@ export class StateView {
   takeChanges(): readonly StoreWriteWithTime[] {
     const writes: StoreWriteWithTime[] = []
     const entries: CachedEntry[] = []
-    for (const entry of this.#changed) {
+    for (const entry of this.#batch.changed) {
       if (entry.value === undefined && entry.before === undefined) continue
-      const value = this.#encode(entry)
-      writes.push({ bucket: null, key: Buffer.from(entry.key, 'latin1'), value, timestamp: entry.timestamp })
-      this.#cache.resize(entry, entrySize(entry.key, value?.length ?? 0))
-      if (this.#strict && value !== null) entry.value = this.#decode(entry.key, value)
-      entry.pins += 1
+      const { key, owner, timestamp } = entry
+      const value = entry.value === undefined ? null : this.#values.encode(key, entry.value)
+      writes.push({ bucket: owner.bytes, key: Buffer.from(key, 'latin1'), value, timestamp })
+      this.#cache.resize(entry, entrySize(key, value?.length ?? 0))
+      if (this.#strict && value !== null) entry.value = this.#values.decode(key, value)
       entries.push(entry)
     }
-    this.#changed = []
-    if (writes.length > 0) this.#unapplied.push({ writes, entries })
+    this.#batch.changed = []
+    this.#unapplied.add(writes, entries)
     return writes
   }
 
@@ -134,106 +181,52 @@ export class StateView {
 
   /** The changes that `takeChanges` returned as `writes` are in the store: their entries may be evicted. */
   applied(writes: readonly StoreWrite[]): void {
-    if (writes.length === 0) return
-    const oldest = this.#unapplied.shift()
-    if (oldest?.writes !== writes) throw this.#defect('changes were applied out of order')
-    for (const entry of oldest.entries) {
-      entry.pins -= 1
-      if (entry.usedIn !== this.#batch) this.#release(entry)
-    }
+    if (writes.length > 0 && !this.#unapplied.applied(writes)) throw this.#defect('changes were applied out of order')
   }
 
   /** Forgets everything: the cache, the changes of the batch and what is not applied (P3). */
   discard(): void {
-    for (const entry of this.#entries.values()) this.#cache.remove(entry)
-    this.#entries.clear()
-    this.#used = []
-    this.#missing = []
-    this.#changed = []
-    this.#unapplied.length = 0
+    this.#keyed.clear()
+    this.#buckets.clear()
+    this.#scans.clear()
+    this.#times.reset([])
+    this.#unapplied.clear()
+    this.#batch.begin()
     this.#handle = null
-    this.#batch += 1
   }
 
-  #create(key: string): CachedEntry {
-    const entry = new CachedEntry(key, this.#entries, this.#batch)
-    this.#entries.set(key, entry)
-    this.#cache.admit(entry)
-    this.#used.push(entry)
-    this.#missing.push(entry)
-    return entry
-  }
-
-  /** Once a batch and entry. */
-  #use(entry: CachedEntry): void {
-    this.#cache.hold(entry)
-    entry.usedIn = this.#batch
-    entry.before = entry.value
-    this.#used.push(entry)
-  }
-
-  #release(entry: CachedEntry): void {
-    if (entry.pins > 0) return
-    if (entry.loaded) return this.#cache.release(entry)
-    this.#entries.delete(entry.key)
-    this.#cache.remove(entry)
-  }
-
-  async #load(): Promise<void> {
-    const handle = this.#handle
-    if (handle === null) throw this.#defect('a load without a store')
-    const entries = this.#missing
-    this.#missing = []
+  async #load(scans: readonly BucketScan[]): Promise<void> {
+    const handle = this.#opened()
+    const entries = this.#batch.missing
+    this.#batch.missing = []
+    const pieces = piecesOf(entries, {
+      load: (keys) => handle.load(this.#marker, keys, this.#markerSent),
+      accept: (entry, bytes) => this.#accept(entry, bytes),
+    })
     try {
-      await loadEntries(entries, {
-        load: (keys) => handle.load(this.#marker, keys, this.#markerSent),
-        accept: (entry, bytes) => this.#accept(entry, bytes),
-      })
+      await loadPieces([...pieces, ...scans.map((scan) => () => scan.load())])
     } finally {
       // A batch that was dropped in the meantime has nothing missing.
       if (this.#handle === handle)
-        for (const entry of entries) if (!entry.loaded && entry.usedIn === this.#batch) this.#missing.push(entry)
+        for (const entry of entries) if (!entry.loaded && entry.usedIn === this.#batch.number) this.#batch.missing.push(entry)
     }
   }
 
   #accept(entry: CachedEntry, bytes: Buffer | null): void {
-    if (entry.loaded || this.#entries.get(entry.key) !== entry) return
-    entry.value = bytes === null ? undefined : this.#decode(entry.key, bytes)
-    entry.before = entry.value
-    entry.loaded = true
-    this.#cache.resize(entry, entrySize(entry.key, bytes?.length ?? 0))
+    if (entry.loaded || !entry.owner.holds(entry)) return
+    entry.owner.loaded(entry, bytes === null ? undefined : this.#values.decode(entry.key, bytes), bytes?.length ?? 0)
   }
 
-  #encode({ key, value }: CachedEntry): Buffer | null {
-    if (value === undefined) return null
-    let bytes: Buffer | null
-    try {
-      bytes = this.spec.codec.encode(value)
-    } catch (error) {
-      throw this.#failure('could not encode a value', key, error)
-    }
-    if (bytes === null) throw this.#failure('made no bytes of a value; undefined is what deletes one', key)
-    // A codec of bytes may hand out the value itself, which user code may change before the store has it.
-    return value instanceof Uint8Array && bytes.buffer === value.buffer ? Buffer.from(bytes) : bytes
+  /** A page may be older than a change that is applied while it is on its way: memory must know better until it was taken in (P14). */
+  #page(range: ScanRange, accept: (page: ScanPage) => void): Promise<void> {
+    return this.#unapplied.hold(async () => {
+      accept(await this.#opened().scan(this.#marker, range, this.#markerSent))
+    })
   }
 
-  #decode(key: string, bytes: Buffer): unknown {
-    try {
-      const value: unknown = this.spec.codec.decode(bytes)
-      // A view of the bytes would share them with a write, or keep all of an answer alive.
-      if (value instanceof Uint8Array) return Buffer.from(value)
-      return this.#strict ? deepFreeze(value) : value
-    } catch (error) {
-      throw this.#failure('could not decode a value: was it written by another codec?', key, error)
-    }
-  }
-
-  #failure(what: string, key: string, cause?: unknown): FatalError {
-    const { name, codec } = this.spec
-    const shown = JSON.stringify(key)
-    const reason = cause instanceof Error ? `: ${cause.message}` : ''
-    const fields = { store: name, codec: codec.name, key: shown }
-    return new FatalError(`Store ${name}, key ${shown}: codec ${codec.name} ${what}${reason}`, { cause, fields })
+  #opened(): StoreHandle {
+    if (this.#handle === null) throw this.#defect('a load without a store')
+    return this.#handle
   }
 
   #defect(what: string, key?: string): FatalError {

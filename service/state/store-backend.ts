@@ -19,10 +19,14 @@ export interface Marker {
   readonly chunk: number
 }
 
-/** One write to a keyed store, or with `bucket` (8 bytes, big-endian, sign bit flipped) to a bucketed one. Null deletes. */
-export interface StoreWrite {
+/** A key among the keyed entries or, with `bucket` (8 bytes, big-endian, sign bit flipped), in a bucket. A store may hold both. */
+export interface EntryKey {
   readonly bucket: Buffer | null
   readonly key: Buffer
+}
+
+/** Null deletes. */
+export interface StoreWrite extends EntryKey {
   readonly value: Buffer | null
 }
 
@@ -39,6 +43,27 @@ export const chunkBytesMax = 256 * 1024
 export const writeBytes = (write: StoreWrite): number =>
   16 + (write.bucket?.length ?? 0) + write.key.length + (write.value?.length ?? 0)
 
+/** A bucket that holds something, and how much. */
+export interface BucketSize {
+  readonly bucket: Buffer
+  readonly entries: number
+}
+
+export interface ScanRange {
+  readonly bucket: Buffer
+  /** Null for the beginning; else as the page before said. */
+  readonly cursor: string | null
+  /** At most `chunkEntriesMax`. */
+  readonly entriesMax: number
+}
+
+export interface ScanPage {
+  /** In no order; some more than were asked for, or none, may be among them; they end once they have some `chunkBytesMax` bytes. */
+  readonly entries: readonly { readonly key: Buffer; readonly value: Buffer }[]
+  /** Null where this is the last one. */
+  readonly cursor: string | null
+}
+
 export interface StoreHandle {
   readonly id: StoreId
   /** What the store held when it was acquired; null where it held nothing that can be trusted and must be rebuilt. */
@@ -52,7 +77,18 @@ export interface StoreHandle {
    * have one value at both.
    * @throws StoreFencedError, StoreLostError, StoreUnavailableError
    */
-  load(at: Marker, keys: readonly Buffer[], orAt?: Marker): Promise<readonly (Buffer | null)[]>
+  load(at: Marker, keys: readonly EntryKey[], orAt?: Marker): Promise<readonly (Buffer | null)[]>
+  /**
+   * Some of the buckets that hold anything, in the order of their bytes, behind `after` (null: from the first on); none where there are
+   * no more. @throws as load
+   */
+  buckets(at: Marker, after: Buffer | null): Promise<readonly BucketSize[]>
+  /**
+   * Some of the entries of a bucket, as they are at `at` or `orAt`: the caller knows of every change that may be applied in between. From
+   * the first page to the last, an entry that was there all the time is in one page at least; one may be in two; those that came or went
+   * in between may be in one or in none. @throws as load
+   */
+  scan(at: Marker, range: ScanRange, orAt?: Marker): Promise<ScanPage>
   /** Applies one chunk, or finds that it was applied already. @throws as load */
   apply(chunk: Chunk): Promise<void>
   /** Marks the store as being rebuilt, deletes all of it, and leaves it empty at the marker {position, 0}. @throws as load */

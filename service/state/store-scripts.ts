@@ -1,5 +1,5 @@
-/** The inner port of a durable store: the four scripts that run where the data is, each as one step that nothing can come between. */
-import type { Marker, StoreId, StoreWrite } from './store-backend.ts'
+/** The inner port of a durable store: the scripts that run where the data is, each as one step that nothing can come between. */
+import type { BucketSize, EntryKey, Marker, ScanPage, ScanRange, StoreId, StoreWrite } from './store-backend.ts'
 
 /** What a script answers; the Lua files name the same numbers. */
 export const scriptCode = { OK: 0, FENCED: 1, LOST: 2, MORE: 3 } as const
@@ -38,7 +38,19 @@ export interface LoadRequest {
   readonly at: Marker
   /** Where the store may stand instead, while a chunk is in flight. */
   readonly orAt: Marker
-  readonly keys: readonly Buffer[]
+  readonly keys: readonly EntryKey[]
+}
+export interface BucketsRequest {
+  readonly epoch: string
+  readonly at: Marker
+  /** Names those behind this one; null for the first ones. */
+  readonly after: Buffer | null
+}
+export interface ScanRequest extends ScanRange {
+  readonly epoch: string
+  readonly at: Marker
+  /** As in LoadRequest. */
+  readonly orAt: Marker
 }
 export interface ApplyRequest {
   readonly epoch: string
@@ -57,6 +69,8 @@ export interface RebuildRequest {
 export interface StoreScripts {
   acquire(id: StoreId, request: AcquireRequest): Promise<Acquired>
   load(id: StoreId, request: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>>
+  buckets(id: StoreId, request: BucketsRequest): Promise<Answer<readonly BucketSize[]>>
+  scan(id: StoreId, request: ScanRequest): Promise<Answer<ScanPage>>
   apply(id: StoreId, request: ApplyRequest): Promise<Answer<null>>
   rebuild(id: StoreId, request: RebuildRequest): Promise<Answer<null>>
   close(): Promise<void>

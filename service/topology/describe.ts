@@ -43,6 +43,7 @@ function uses(node: TopologyNode, application: string, direction: { readonly rea
   })
   const stores = node.stores.map((store) => `store: ${store.name}, changelog: ${changelogTopic(application, store.name)}`)
   const name = node.name !== undefined && topics.length + stores.length === 0 ? [node.name] : []
-  const all = [...topics, ...stores, ...name]
+  const detail = node.detail === undefined ? [] : [node.detail]
+  const all = [...detail, ...topics, ...stores, ...name]
   return all.length === 0 ? '' : ` (${all.join('; ')})`
 }

@@ -3,14 +3,17 @@ import { createHash } from 'node:crypto'
 import type { Graph } from './graph.ts'
 
 /**
- * 16 hex digits over what each sub-topology reads (source topics, repartition names) and keeps (name, shape, codec of its stores).
- * Functions, stateless steps and sinks are no part of it, so they may change while other members still run the old ones.
+ * 16 hex digits over what each sub-topology reads (source topics, repartition names) and keeps (name, shape, codec of its stores, kind and
+ * sizes of their windows). Functions, stateless steps, sinks, lateness and grace are no part of it, so they may change while other members
+ * still run the old ones.
  */
 export function fingerprint(graph: Graph): string {
   const facts = graph.subtopologies.map(({ sourceTopics, repartitionNames, stores }) => [
     sourceTopics,
     repartitionNames,
-    stores.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, shape, codec }) => [name, shape, codec.name]),
+    stores
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ name, shape, codec, layout }) => [name, shape, codec.name, ...(layout === undefined ? [] : [layout])]),
   ])
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
 }

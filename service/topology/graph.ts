@@ -2,6 +2,7 @@
 import type { StoreSpec, SourceNode, TopologyDefinition, TopologyNode } from './node.ts'
 import { isRepartition, isSource } from './order.ts'
 import { type NamedRepartition, resolve } from './resolve.ts'
+import { timedRepartitions, timeStore } from './time-flow.ts'
 
 export type { NamedRepartition } from './resolve.ts'
 
@@ -29,19 +30,28 @@ export interface Graph {
   readonly subtopologies: readonly Subtopology[]
   readonly repartitions: readonly NamedRepartition[]
   readonly stores: readonly StoreSpec[]
+  /** The names of those behind which somebody goes by event time. */
+  readonly timedRepartitions: ReadonlySet<string>
 }
 
 /** Cuts a valid definition. Sub-topology ids depend on topics, stores and repartition names alone, as the fingerprint does. */
 export function graphOf(definition: TopologyDefinition): Graph {
   const nodes = resolve(definition.sinks)
   const components = upstreamFirst(connectedComponents(nodes).map((component) => subtopologyOf(nodes, component)))
+  const timed = timedRepartitions(components)
+  const subtopologies = components.map((component, id) => ({
+    ...component,
+    stores: [...component.stores, ...timeStore(component, timed)],
+    id,
+  }))
   return {
     definition,
     nodes,
     ids: new Map(nodes.map((node, id) => [node, id])),
-    subtopologies: components.map((component, id) => ({ ...component, id })),
+    subtopologies,
     repartitions: nodes.filter(isNamedRepartition),
-    stores: nodes.flatMap((node) => node.stores),
+    stores: subtopologies.flatMap(({ stores }) => stores),
+    timedRepartitions: timed,
   }
 }
 

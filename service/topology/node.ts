@@ -19,6 +19,8 @@ export interface StoreSpec {
   readonly name: string
   readonly shape: 'keyed' | 'bucketed'
   readonly codec: CodecFor<Value>
+  /** What decides beside shape and codec how entries are read: kind and sizes of windows. Part of the fingerprint. */
+  readonly layout?: string
 }
 
 /** A topic that a node reads or writes; a repartition topic is both, and named by `name` until the application is known. */
@@ -33,6 +35,8 @@ interface Common {
   readonly name: string | undefined
   /** What describe() calls the step, where its kind says too little (keyBy, global). */
   readonly label?: string
+  /** What describe() says of it beside its topics and stores: parameters, as people write them. */
+  readonly detail?: string
   readonly inputs: readonly TopologyNode[]
   readonly stores: readonly StoreSpec[]
   readonly topics: readonly TopicUse[]
@@ -45,6 +49,12 @@ export interface SourceNode extends Common {
   readonly time: UserFn<number> | undefined
   readonly onInvalid: Policy
   readonly startAt: 'earliest' | 'latest' | { readonly timestamp: number }
+  /** ms by which a partition's watermark trails its newest event time. */
+  readonly lateness: number
+  /** ms without a record after which a partition that was read to its end counts as idle; null: never. */
+  readonly idleAfter: number | null
+  /** ms that a record may be ahead of the clock before it is invalid; null: any. */
+  readonly futureMax: number | null
 }
 export interface MapNode extends Common {
   readonly kind: 'map'
@@ -88,18 +98,67 @@ export interface RepartitionNode extends Common {
 export interface RekeyedNode extends Common {
   readonly kind: 'byKey' | 'records'
 }
-/** Every keyed aggregate and toTable. The one store is `stores[0]`. */
-export interface AggregateNode extends Common {
-  readonly kind: 'aggregate'
-  /** What describe() calls it: count, sum, … */
+/** How an aggregate computes. None of the functions changes what it is given. */
+export interface AggregateFunctions {
+  /** What the language calls it: count, sum, … */
   readonly function: string
   readonly initial: (key: Key) => Value
   /** `undefined` deletes. */
   readonly add: (aggregate: Value, value: Value, record: RecordInfo) => Value
+  /** Takes out a value that `add` took in; undefined where that can't be done. */
   readonly remove: ((aggregate: Value, value: Value) => Value) | undefined
+  /** Two aggregates that are there (never `undefined`) as one; `left` is the earlier. Undefined where that can't be done. */
   readonly merge: ((left: Value, right: Value) => Value) | undefined
   /** The row as its reader sees it (an average from its sum and count); identity where undefined. */
   readonly finish: ((aggregate: Value) => Value) | undefined
+}
+/** Every keyed aggregate and toTable. The one store is `stores[0]`. */
+export interface AggregateNode extends Common, AggregateFunctions {
+  readonly kind: 'aggregate'
+}
+/** [k × advance + offset, k × advance + offset + size) for every whole k: tumbling where advance = size. */
+export interface AlignedWindows {
+  readonly kind: 'aligned'
+  readonly sizeMs: number
+  /** From 1 to sizeMs. */
+  readonly advanceMs: number
+  /** From 0 to below advanceMs. */
+  readonly offsetMs: number
+  readonly graceMs: number
+}
+/** For each record at t the windows [t − span, t] and [t + 1, t + 1 + span], both bounds included, where not empty. */
+export interface SlidingWindows {
+  readonly kind: 'sliding'
+  readonly spanMs: number
+  readonly graceMs: number
+}
+/** Ended by silence (`gapMs`) or by a record; at least one of `gapMs`, `startsWith`, `endsWith` is there. */
+export interface SessionWindows {
+  readonly kind: 'session'
+  /** At least 1; null: silence ends nothing. */
+  readonly gapMs: number | null
+  /** Undefined: any record opens a session. */
+  readonly startsWith: ((value: Value) => boolean) | undefined
+  readonly endsWith: ((value: Value) => boolean) | undefined
+  /** 0 where `order` is `'arrival'`. */
+  readonly graceMs: number
+  /** In which records meet the markers; always `'time'` where there are none. */
+  readonly order: 'time' | 'arrival'
+}
+export type WindowSpec = AlignedWindows | SlidingWindows | SessionWindows
+/** An aggregate over windows. The one store is `stores[0]`; its codec is of the aggregate. Sessions always have `merge`. */
+export interface WindowNode extends Common, AggregateFunctions {
+  readonly kind: 'window'
+  readonly windows: WindowSpec
+}
+/** From the rows of a WindowNode to a stream. */
+export interface WindowEmitNode extends Common {
+  readonly kind: 'windowEmit'
+  readonly mode: 'append' | 'update'
+}
+/** The records that a WindowNode took into no window: late for all of them, or (sessions with `startsWith`) in no session. */
+export interface WindowSideNode extends Common {
+  readonly kind: 'late' | 'outside'
 }
 export interface TableMapNode extends Common {
   readonly kind: 'tableMap'
@@ -109,7 +168,7 @@ export interface TableFilterNode extends Common {
   readonly kind: 'tableFilter'
   readonly fn: (row: Value, key: Key) => boolean
 }
-/** From a table to a stream: `update` rows, or pairs of before and after. */
+/** From a table to a stream: changed rows, or pairs of before and after. */
 export interface EmitNode extends Common {
   readonly kind: 'emit'
   readonly mode: 'update' | 'changes'
@@ -143,6 +202,9 @@ export type TopologyNode =
   | RepartitionNode
   | RekeyedNode
   | AggregateNode
+  | WindowNode
+  | WindowEmitNode
+  | WindowSideNode
   | TableMapNode
   | TableFilterNode
   | EmitNode

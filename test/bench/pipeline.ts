@@ -7,6 +7,7 @@ import { decodeRecords } from '../../service/kafka/records/decode-records.ts'
 import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
 import type { RecordColumns } from '../../service/kafka/records/record-columns.ts'
 import { noMetrics } from '../../service/metrics.ts'
+import { KeyKinds } from '../../service/operators/key-kinds.ts'
 import { compileTask } from '../../service/operators/compile.ts'
 import type { TaskPipeline } from '../../service/operators/pipeline.ts'
 import { OutputBuffer } from '../../service/sink/output-buffer.ts'
@@ -84,7 +85,16 @@ async function compiled(
     view.attach(handle, 0)
     views.set(spec.name, view)
   }
-  const pipeline = compileTask(subtopology, { partition: 0, plan, views, outputs, metrics: noMetrics, print: () => {} })
+  const pipeline = compileTask(subtopology, {
+    partition: 0,
+    plan,
+    views,
+    outputs,
+    metrics: noMetrics,
+    print: () => {},
+    keyKinds: new KeyKinds(graph.ids, {}),
+    time: null,
+  })
   return { pipeline, views: [...views.values()], outputs }
 }
 

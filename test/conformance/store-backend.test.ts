@@ -5,7 +5,8 @@ import { MemoryStoreBackend } from '../../service/state/memory-store.ts'
 import { RedisStoreBackend } from '../../service/state/redis-store.ts'
 import { ScriptedStore } from '../../service/state/scripted-store.ts'
 import { redisClient, redisFaults } from './store-redis-faults.ts'
-import { type StoreFaults, storeSuite } from './store-suite.ts'
+import type { StoreFaults } from './store-fixtures.ts'
+import { storeSuite } from './store-suite.ts'
 
 storeSuite('memory', () => ({ backend: new MemoryStoreBackend(), faults: null }))
 
@@ -15,7 +16,7 @@ const text = (entries: ReadonlyMap<string, Buffer>) =>
 const scriptedFaults: StoreFaults = {
   loseEverything: async () => scripted.loseEverything(),
   loseKey: async (id, key) => scripted.loseKey(id, key),
-  loseEntry: async (id, key) => scripted.loseEntry(id, key),
+  loseEntry: async (id, key, bucket) => scripted.loseEntry(id, key, bucket),
   loseBucket: async (id, bucket) => scripted.loseBucket(id, bucket),
   snapshot: async () => {
     const { restore } = scripted.snapshot()
@@ -23,7 +24,7 @@ const scriptedFaults: StoreFaults = {
   },
   contents: async (id) => ({
     entries: text(scripted.entries(id)),
-    buckets: Object.fromEntries([...scripted.buckets(id)].map(([name, entries]) => [name, text(entries)])),
+    buckets: Object.fromEntries([...scripted.bucketEntries(id)].map(([name, entries]) => [name, text(entries)])),
   }),
 }
 storeSuite('stand-in of the scripts', () => ({ backend: scripted.backend(systemClock), faults: scriptedFaults }))

@@ -2,7 +2,7 @@
 import { Cluster, Redis } from 'ioredis'
 import type { StoreId } from '../../service/state/store-backend.ts'
 import { redisKeys } from '../../service/topology/names.ts'
-import type { StoreFaults } from './store-suite.ts'
+import type { StoreFaults } from './store-fixtures.ts'
 
 /** A client as a test uses one: it waits for its connection. */
 export function redisClient(url: string): Redis | Cluster {
@@ -26,8 +26,9 @@ export function redisFaults(client: Redis | Cluster): StoreFaults {
       const names = redisKeys(id)
       await client.del({ m: names.meta, k: names.entries, x: names.buckets }[key])
     },
-    async loseEntry(id, key) {
-      await client.hdel(redisKeys(id).entries, key)
+    async loseEntry(id, key, bucket) {
+      const names = redisKeys(id)
+      await client.hdel(bucket === undefined ? names.entries : names.bucket(bucket.toString('hex')), key)
     },
     async loseBucket(id, bucket) {
       await client.del(redisKeys(id).bucket(bucket))

@@ -3,70 +3,36 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { StoreFencedError, StoreLostError } from '../../service/errors.ts'
 import { chunksOf } from '../../service/state/chunks.ts'
-import type { Marker, StoreBackend, StoreHandle, StoreId, StoreWrite } from '../../service/state/store-backend.ts'
-
-/** Things that happen to a durable store behind its owner's back. */
-export interface StoreFaults {
-  loseEverything(id: StoreId): Promise<void>
-  loseKey(id: StoreId, key: 'm' | 'k' | 'x'): Promise<void>
-  loseEntry(id: StoreId, key: Buffer): Promise<void>
-  /** `bucket` as hex digits. */
-  loseBucket(id: StoreId, bucket: string): Promise<void>
-  /** Resolves with a function that sets the store back to what it holds now. */
-  snapshot(id: StoreId): Promise<() => Promise<void>>
-  /** All of it, as text that can be compared: keyed entries and, by hex digits, buckets. */
-  contents(id: StoreId): Promise<unknown>
-}
-
-export interface StoreUnderTest {
-  readonly backend: StoreBackend
-  /** Null where the store does not outlive its owner. */
-  readonly faults: StoreFaults | null
-}
-
-const zero: Marker = { position: 0, chunk: 0 }
-const at = (position: number, chunk = 0): Marker => ({ position, chunk })
-const topic = 'T'.repeat(22)
-const put = (key: string, value: string | null): StoreWrite => ({
-  bucket: null,
-  key: Buffer.from(key),
-  value: value === null ? null : Buffer.from(value),
-})
-const putIn = (bucket: number, key: string, value: string | null): StoreWrite => {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigInt64BE(BigInt(bucket))
-  return { ...put(key, value), bucket: bytes }
-}
-
-let stores = 0
-/** A store that no other test uses. */
-const newId = (): StoreId => ({ application: `suite-${process.pid}-${Date.now()}`, store: `s${stores++}`, partition: 3 })
-
-async function emptyStore(backend: StoreBackend, id: StoreId, position = 0): Promise<StoreHandle> {
-  const handle = await backend.acquire(id, topic)
-  await handle.rebuild(position)
-  return handle
-}
-
-async function loadText(handle: StoreHandle, marker: Marker, keys: readonly string[], or?: Marker): Promise<(string | null)[]> {
-  const values = await handle.load(
-    marker,
-    keys.map((key) => Buffer.from(key)),
-    or,
-  )
-  return values.map((value) => value?.toString() ?? null)
-}
+import type { StoreId } from '../../service/state/store-backend.ts'
+import { forgetsBuckets, noticesLossesInBuckets, readsBuckets, scansBuckets } from './store-buckets.ts'
+import {
+  at,
+  durably,
+  emptyStore,
+  hex,
+  loadText,
+  newId,
+  put,
+  putIn,
+  type StoreFaults,
+  type StoreUnderTest,
+  topic,
+  zero,
+} from './store-fixtures.ts'
 
 export function storeSuite(name: string, underTest: () => StoreUnderTest): void {
   describe(`store backend: ${name}`, () => {
     appliesAndLoads(underTest)
     checksMarkers(underTest)
     fences(underTest)
+    readsBuckets(underTest)
+    scansBuckets(underTest)
     if (underTest().faults === null) return
     describe('outlives its owner', () => {
       survives(underTest)
       noticesLosses(underTest)
-      keepsBuckets(underTest)
+      noticesLossesInBuckets(underTest)
+      forgetsBuckets(underTest)
     })
   })
 }
@@ -103,7 +69,7 @@ function appliesAndLoads(underTest: () => StoreUnderTest): void {
       value: index === 1 ? Buffer.alloc(0) : Buffer.concat([all, key]),
     }))
     await handle.apply({ from: zero, to: at(1), writes })
-    const loaded = await handle.load(at(1), keys)
+    const loaded = await handle.load(at(1), writes)
     assert.deepEqual(
       loaded.map((value) => value?.toString('hex')),
       writes.map(({ value }) => value.toString('hex')),
@@ -129,7 +95,7 @@ function appliesAndLoads(underTest: () => StoreUnderTest): void {
   it('shares no bytes with whoever loads', async () => {
     const handle = await emptyStore(underTest().backend, newId())
     await handle.apply({ from: zero, to: at(1), writes: [put('a', 'abc')] })
-    const [loaded] = await handle.load(at(1), [Buffer.from('a')])
+    const [loaded] = await handle.load(at(1), [{ bucket: null, key: Buffer.from('a') }])
     loaded?.fill(0)
     assert.deepEqual(await loadText(handle, at(1), ['a']), ['abc'])
   })
@@ -221,16 +187,6 @@ function fences(underTest: () => StoreUnderTest): void {
   })
 }
 
-type DurableTest = (backend: StoreBackend, faults: StoreFaults) => Promise<void>
-
-function durably(underTest: () => StoreUnderTest, name: string, run: DurableTest): void {
-  it(name, async () => {
-    const { backend, faults } = underTest()
-    assert.ok(faults)
-    await run(backend, faults)
-  })
-}
-
 function survives(underTest: () => StoreUnderTest): void {
   durably(underTest, 'the next owner finds the marker and the entries', async (backend) => {
     const id = newId()
@@ -312,11 +268,9 @@ function noticesLosses(underTest: () => StoreUnderTest): void {
       await next.rebuild(0)
       await next.apply({ from: zero, to: at(1), writes })
       assert.deepEqual(await loadText(next, at(1), ['a', 'b']), ['1', '2'])
-      const minusOne = 'ff'.repeat(8)
-      const one = `${'00'.repeat(7)}01`
       assert.deepEqual(await faults.contents(id), {
         entries: { a: '1', b: '2' },
-        buckets: { [one]: { c: '3' }, [minusOne]: { d: '4' } },
+        buckets: { [hex(1)]: { c: '3' }, [hex(-1)]: { d: '4' } },
       })
     })
   }
@@ -325,7 +279,7 @@ function noticesLosses(underTest: () => StoreUnderTest): void {
     const id = newId()
     const handle = await emptyStore(backend, id)
     await handle.apply({ from: zero, to: at(1), writes: [putIn(1, 'a', '1'), putIn(2, 'b', '2')] })
-    await faults.loseBucket(id, `${'00'.repeat(7)}01`)
+    await faults.loseBucket(id, hex(1))
     await handle.apply({ from: at(1), to: at(2), writes: [putIn(2, 'c', '3')] })
     await assert.rejects(handle.apply({ from: at(2), to: at(3), writes: [putIn(1, 'd', '4')] }), StoreLostError)
   })
@@ -337,29 +291,5 @@ function noticesLosses(underTest: () => StoreUnderTest): void {
     await faults.loseKey(id, 'k')
     assert.equal((await backend.acquire(id, topic)).marker, null)
     assert.equal((await backend.acquire(id, topic)).marker, null)
-  })
-}
-
-function keepsBuckets(underTest: () => StoreUnderTest): void {
-  durably(underTest, 'writes to buckets, and forgets the empty ones', async (backend, faults) => {
-    const id = newId()
-    const handle = await emptyStore(backend, id)
-    const [one, two] = [`${'00'.repeat(7)}01`, `${'00'.repeat(7)}02`]
-    await handle.apply({
-      from: zero,
-      to: at(1),
-      writes: [putIn(1, 'a', '1'), put('a', 'k'), putIn(2, 'a', '2'), putIn(1, 'b', '3')],
-    })
-    assert.deepEqual(await faults.contents(id), {
-      entries: { a: 'k' },
-      buckets: { [one]: { a: '1', b: '3' }, [two]: { a: '2' } },
-    })
-    await handle.apply({
-      from: at(1),
-      to: at(2),
-      writes: [putIn(1, 'a', null), putIn(1, 'b', null), putIn(2, 'a', '4'), putIn(3, 'n', null)],
-    })
-    assert.deepEqual(await faults.contents(id), { entries: { a: 'k' }, buckets: { [two]: { a: '4' } } })
-    assert.deepEqual((await backend.acquire(id, topic)).marker, at(2))
   })
 }

@@ -116,7 +116,7 @@ const chunk = (from: number, value: string): Chunk => ({
   writes: [{ bucket: null, key, value: Buffer.from(value) }],
 })
 const loaded = async (handle: StoreHandle, position: number): Promise<string | undefined> =>
-  (await handle.load(at(position), [key]))[0]?.toString()
+  (await handle.load(at(position), [{ bucket: null, key }]))[0]?.toString()
 
 function onRedis(target: string): void {
   const client = redisClient(target)

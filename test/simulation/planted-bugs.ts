@@ -225,6 +225,8 @@ const deletingEarly = (inner: Wire): Wire =>
 function loadingBlindly(inner: ScriptedStore): StoreScripts {
   return {
     acquire: (id, request) => inner.acquire(id, request),
+    buckets: (id, request) => inner.buckets(id, request),
+    scan: (id, request) => inner.scan(id, request),
     apply: (id, request) => inner.apply(id, request),
     rebuild: (id, request) => inner.rebuild(id, request),
     close: () => inner.close(),
@@ -232,7 +234,7 @@ function loadingBlindly(inner: ScriptedStore): StoreScripts {
       const answer = await inner.load(id, request)
       if (answer.code !== scriptCode.LOST) return answer
       const entries = inner.entries(id)
-      return { code: scriptCode.OK, value: request.keys.map((key) => entries.get(key.toString('latin1')) ?? null) }
+      return { code: scriptCode.OK, value: request.keys.map(({ key }) => entries.get(key.toString('latin1')) ?? null) }
     },
   }
 }
@@ -243,6 +245,8 @@ function markingLast(inner: ScriptedStore): StoreScripts {
   return {
     acquire: (id, request) => inner.acquire(id, request),
     load: (id, request) => inner.load(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
+    buckets: (id, request) => inner.buckets(id, { ...request, at: whole(request.at) }),
+    scan: (id, request) => inner.scan(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
     rebuild: (id, request) => inner.rebuild(id, request),
     close: () => inner.close(),
     async apply(id, request) {

@@ -3,7 +3,7 @@ import type { Clock } from '../../service/clock.ts'
 import { ConnectionError, StoreUnavailableError } from '../../service/errors.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire.ts'
-import type { Chunk, Marker, StoreBackend, StoreHandle, StoreId } from '../../service/state/store-backend.ts'
+import type { Chunk, EntryKey, Marker, ScanRange, StoreBackend, StoreHandle, StoreId } from '../../service/state/store-backend.ts'
 import { type Call, Connection, type ConnectionStep } from './connection.ts'
 
 /** Somebody whose time has come, and who has not been told yet. */
@@ -252,8 +252,10 @@ function parkedHandle(ports: SimulatedPorts, inner: StoreHandle): StoreHandle {
     id,
     marker,
     untrusted,
-    load: (at: Marker, keys: readonly Buffer[], orAt?: Marker) =>
+    load: (at: Marker, keys: readonly EntryKey[], orAt?: Marker) =>
       parked(`load of ${keys.length}`, () => inner.load(at, keys, orAt)),
+    buckets: (at: Marker, after: Buffer | null) => parked('list of buckets', () => inner.buckets(at, after)),
+    scan: (at: Marker, range: ScanRange, orAt?: Marker) => parked('scan', () => inner.scan(at, range, orAt)),
     apply: (chunk: Chunk) =>
       parked(`apply ${chunk.from.position}:${chunk.from.chunk} to ${chunk.to.position}:${chunk.to.chunk}`, () =>
         inner.apply(chunk),

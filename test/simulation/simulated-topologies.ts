@@ -1,6 +1,6 @@
 /** The topologies that are simulated: each with its input in closed form, and what its output must be then. */
 import assert from 'node:assert/strict'
-import { json, stream, topology, type Topology } from '../../service/index.ts'
+import { hopping, json, stream, topology, type Topology, type Windowed } from '../../service/index.ts'
 
 export interface InputRecord {
   readonly topic: string
@@ -182,10 +182,58 @@ function largeRows(): SimulatedTopology {
   }
 }
 
+interface Timed extends Numbered {
+  readonly key: string
+}
+
+const windowMs = 60
+
+/** Keys run through event time at their own pace, so that some records are late; each is in its window all the same, or late, and once. */
+function windowed(): SimulatedTopology {
+  const input = stream('in', { value: json<Timed>(), time: ({ n }) => n * 10, lateness: 20, idleAfter: '2 seconds' })
+  const windows = input
+    .keyBy(({ key }) => groupOf(key))
+    .window(hopping(windowMs, windowMs, { grace: 10 }))
+    .aggregate('names', { initial: (): readonly string[] => [], add: (names, { key, n }) => [...names, `${key}${n}`] })
+  return {
+    name: 'windowed',
+    topology: topology('sim', [
+      windows.emit('update').to('updates', { value: json() }),
+      windows.emit('append').to('finals', { value: json() }),
+      windows.late().to('late', { value: json() }),
+    ]),
+    inputs: ['in'],
+    outputs: ['updates', 'finals', 'late'],
+    survivesLostOffsets: false,
+    record: (key, n) => ({ topic: 'in', key, value: { n, key } }),
+    check(outputs, last) {
+      for (const group of new Set([...last.keys()].map(groupOf))) {
+        const updates = valuesOf<Windowed<readonly string[]>>(outputs('updates').get(group))
+        const finals = valuesOf<Windowed<readonly string[]>>(outputs('finals').get(group))
+        const late = valuesOf<Timed>(outputs('late').get(group)).map(({ key, n }) => `${key}${n}`)
+        const closed = updates.filter(({ closedBy }) => closedBy !== undefined)
+        assert.deepEqual(closed, finals, `the last rows of update are the rows of append, group ${group}`)
+        const ends = finals.map(({ end }) => end)
+        assert.deepEqual(
+          ends,
+          [...new Set(ends)].toSorted((a, b) => a - b),
+          `each window of group ${group} is final once, and in order`,
+        )
+        // Of a window that is open the newest row counts.
+        const newest = new Map(updates.map((row) => [row.start, row.value]))
+        const expected = [...last].flatMap(([key, n]) => (groupOf(key) === group ? upTo(n).map((i) => `${key}${i}`) : []))
+        const found = [...[...newest.values()].flat(), ...late]
+        assert.deepEqual(found.toSorted(), expected.toSorted(), `group ${group}: each record is in its window once, or late`)
+      }
+    },
+  }
+}
+
 export const simulatedTopologies = {
   'copy-and-sum': copyAndSum(),
   'repartition-and-count': repartitionAndCount(),
   'union-and-chain': unionAndChain(),
   'large-rows': largeRows(),
+  windowed: windowed(),
 } as const satisfies Readonly<Record<string, SimulatedTopology>>
 export type TopologyName = keyof typeof simulatedTopologies

@@ -44,6 +44,8 @@ export function goldenOf(name: string): {
 export interface Replay extends TestDriverOptions {
   /** Sends this many records between two batches. */
   readonly every: number
+  /** Closes all windows at last. */
+  readonly finish?: boolean
   /** Called after each batch: a place to crash. */
   readonly after?: (driver: TestDriver, batch: number) => Promise<void>
 }
@@ -53,7 +55,7 @@ export async function replay(
   topology: Topology,
   input: readonly InputLine[],
   topics: readonly string[],
-  { every, after, ...options }: Replay,
+  { every, after, finish = false, ...options }: Replay,
 ): Promise<readonly OutputLine[]> {
   const driver = await testDriver(topology, options)
   for (let sent = 0, batch = 0; sent < input.length; sent += every, batch++) {
@@ -61,7 +63,7 @@ export async function replay(
     await driver.batch()
     await after?.(driver, batch)
   }
-  await driver.drain()
+  await (finish ? driver.finish() : driver.drain())
   const output = topics.flatMap((topic) =>
     driver.read(topic).map(({ partition, key, value, timestamp }): OutputLine => ({ topic, partition, key, value, timestamp })),
   )

@@ -1,7 +1,21 @@
 /** What must compile against the public API, and what must not. */
 import { z } from 'zod'
-import type { KeyedStream, Stream, Table } from '../../service/index.ts'
-import { bytes, float64, int64, json, nullable, stream, structured, text, topology } from '../../service/index.ts'
+import type { KeyedStream, Stream, Table, WindowedTable } from '../../service/index.ts'
+import {
+  bytes,
+  float64,
+  hopping,
+  int64,
+  json,
+  nullable,
+  session,
+  sliding,
+  stream,
+  structured,
+  text,
+  topology,
+  tumbling,
+} from '../../service/index.ts'
 
 const Purchase = z.object({
   customer: z.string(),
@@ -10,7 +24,28 @@ const Purchase = z.object({
   amount: z.number(),
   at: z.iso.datetime(),
 })
-const purchases = stream('purchases', { value: json(Purchase), time: (purchase) => Date.parse(purchase.at) })
+const purchases = stream('purchases', {
+  value: json(Purchase),
+  time: (purchase) => Date.parse(purchase.at),
+  lateness: '10 minutes',
+  idleAfter: '1 minute',
+})
+
+// Hourly spend of each customer, once, when the hour is over; and of those hours the day, in another time zone.
+const hours = purchases
+  .keyBy((purchase) => purchase.customer, { name: 'by-customer' })
+  .window(tumbling('1 hour'))
+  .sum('hourly-spend', (p) => p.amount)
+const days = hours
+  .emit('append')
+  .byKey()
+  .window(tumbling('1 day', { offset: '22 hours' }))
+  .sum('daily-spend', (hour) => hour.value)
+export const hourlySpend = topology('hourly-spend', [
+  hours.emit('append').to('hourly-spend', { value: json() }),
+  hours.late().to('late-purchases', { value: json() }),
+  days.emit('append').to('daily-spend', { value: json() }),
+])
 
 // What each customer has spent; and how often each city occurred, over everything.
 const spend = purchases.keyBy((purchase) => purchase.customer).sum('spend', (p) => p.amount)
@@ -26,6 +61,33 @@ export const patient = topology('patient', purchases.print(5), {
   deadLetterTopic: 'patient-dead',
 })
 
+// Classes: opened by a record, ended by a record or by half an hour of silence.
+type Lesson = { room: string; kind: 'start' | 'end' | 'question' }
+const lessons = stream(['lessons', 'old-lessons'], { value: json<Lesson>() })
+const classes = lessons
+  .byKey()
+  .window(session({ gap: '30 minutes', startsWith: (l) => l.kind === 'start', endsWith: (l) => l.kind === 'end' }))
+  .count('classes')
+export const lessonsPerClass = topology('lessons-per-class', [
+  classes.emit('append').to('classes', { value: json() }),
+  classes.late().to('late-lessons', { value: json() }),
+  classes.outside().to('lessons-outside-class', { value: json() }),
+])
+
+// Windows that overlap; a time of its own.
+const trending = purchases
+  .keyBy((p) => p.product)
+  .window(hopping('10 seconds', '2 seconds'))
+  .count('trending')
+const recent = purchases
+  .byKey()
+  .window(sliding('10 seconds', { grace: '1 minute' }))
+  .average('recent', (p) => p.amount)
+export const trends = topology('trends', [
+  trending.emit('update').to('trending', { value: json(), keyOf: (row, record) => `${record.key}@${row.start}` }),
+  recent.emit('append').print(),
+])
+
 // A change log of a database becomes a table.
 type Account = { id: string; limit: number }
 const accounts = stream('accounts-cdc', { value: nullable(json<Account>()) })
@@ -34,8 +96,6 @@ const accounts = stream('accounts-cdc', { value: nullable(json<Account>()) })
 export const bank = topology('bank', [accounts.to('accounts', { value: json() })], { trigger: 'continuous' })
 
 // Types flow.
-type Lesson = { room: string; kind: 'start' | 'end' | 'question' }
-const lessons = stream(['lessons', 'old-lessons'], { value: json<Lesson>() })
 type A = { t: 'a' }
 type B = { t: 'b' }
 type C = { t: 'c' }
@@ -58,7 +118,10 @@ stream('trees', { value: json<Tree>() })
   .keyBy((t) => t.name)
   .count('trees')
 const widerTable: Table<string, { t: string }> = sa.byKey().reduce('last-a', (_, a) => a)
-void [onlyA, rest, joinable, wider, widerTable]
+const widerWindows: WindowedTable<string, number, { t: string }> = sa.byKey().window(tumbling(5)).count('windows-of-a')
+// Windows of anything wider gather what is narrower.
+sa.byKey().window(session({ endsWith: (v: { t: string }) => v.t === 'end' }))
+void [onlyA, rest, joinable, wider, widerTable, widerWindows]
 
 // @ts-expect-error nothing is counted before it has a key
 lessons.count('x')
@@ -72,6 +135,46 @@ spend.emit('update').to('x', { value: text() })
 lessons.byKey().count()
 // @ts-expect-error no such unit
 topology('units', lessons.print(), { trigger: { every: '10 fortnights' } })
+// @ts-expect-error nor here
+tumbling('10 fortnights')
+// @ts-expect-error a session ends somehow
+session({})
+// @ts-expect-error and an order is no end
+session({ order: 'arrival' })
+const quiet = lessons.byKey().window(session({ gap: '1 minute' }))
+// @ts-expect-error sessions that grow together need merge
+quiet.aggregate('x', { initial: () => 0, add: (n: number) => n + 1 })
+// @ts-expect-error a hop has an advance
+hopping('10 seconds')
+// @ts-expect-error sliding windows are aligned to their records
+sliding('10 seconds', { offset: '1 second' })
+// @ts-expect-error the windows of lessons end with lessons
+sa.byKey().window(session({ endsWith: (l: Lesson) => l.kind === 'end' }))
+// @ts-expect-error nothing is windowed before it has a key
+lessons.window(tumbling('1 hour'))
+// @ts-expect-error windows are counted before they are emitted
+lessons.byKey().window(tumbling('1 hour')).emit('append')
+// @ts-expect-error windows have rows and no changes
+hours.changes()
+// @ts-expect-error nor a mode of that name
+hours.emit('changes')
+// @ts-expect-error rows of windows are emitted before they are written
+hours.to('x', { value: json() })
+// @ts-expect-error a window that is open was closed by nothing
+hours.emit('update').map((row): string => row.closedBy)
+// @ts-expect-error a plain table has no late records
+spend.late()
+const datedWindows = dated.byKey().window(tumbling(5))
+// @ts-expect-error a Date does not survive in a window either
+datedWindows.reduce('dated-windows', (_, v) => v)
+const map = { initial: () => new Map<string, number>(), add: (m: Map<string, number>) => m, merge: (m: Map<string, number>) => m }
+// @ts-expect-error nor a Map in a session
+quiet.aggregate('m', map)
+quiet.aggregate('m', { ...map, state: structured<Map<string, number>>() })
+// @ts-expect-error silence is no length of time
+stream('silent', { value: json<Lesson>(), idleAfter: true })
+// @ts-expect-error lateness is one
+stream('latest', { value: json<Lesson>(), lateness: false })
 // @ts-expect-error a Date does not survive JSON on its way through the repartition topic
 dated.keyBy((v) => v.t)
 // @ts-expect-error nor does a Map in a store

@@ -1,8 +1,21 @@
 /** The types that the language infers, and which of them may stand for which. */
 import { expectTypeOf } from 'expect-type'
 import { z } from 'zod'
-import type { IsJson, KeyedStream, Stream, Table } from '../../service/index.ts'
-import { float64, int64, json, nullable, stream, structured } from '../../service/index.ts'
+import type {
+  ClosedBy,
+  IsJson,
+  KeyedStream,
+  OutputMode,
+  SessionStream,
+  SessionWindows,
+  Stream,
+  Table,
+  Windowed,
+  WindowedStream,
+  WindowedTable,
+  Windows,
+} from '../../service/index.ts'
+import { float64, hopping, int64, json, nullable, session, sliding, stream, structured, tumbling } from '../../service/index.ts'
 
 type Narrow = { t: 'a'; n: number }
 type Wide = { t: string }
@@ -67,6 +80,35 @@ expectTypeOf(table.emit('update')).toEqualTypeOf<Stream<string, number>>()
 expectTypeOf(table.changes()).toEqualTypeOf<
   Stream<string, { readonly before: number | undefined; readonly after: number | undefined }>
 >()
+
+// Windows: of anything, or of what their markers take.
+expectTypeOf(tumbling('1 hour')).toEqualTypeOf<Windows<unknown>>()
+expectTypeOf(session({ gap: 5 })).toEqualTypeOf<SessionWindows<unknown>>()
+expectTypeOf(session({ endsWith: (v: Wide) => v.t === '' })).toEqualTypeOf<SessionWindows<Wide>>()
+expectTypeOf<Windows<Wide>>().toExtend<Windows<Narrow>>()
+expectTypeOf<Windows<Narrow>>().not.toExtend<Windows<Wide>>()
+expectTypeOf(keyed.window(hopping(5, 1))).toEqualTypeOf<WindowedStream<string, Narrow>>()
+expectTypeOf(keyed.window(sliding(5))).toEqualTypeOf<WindowedStream<string, Narrow>>()
+expectTypeOf(keyed.window(session({ gap: 5 }))).toEqualTypeOf<SessionStream<string, Narrow>>()
+expectTypeOf(keyed.window(session({ startsWith: (v) => v.n === 0 }))).toEqualTypeOf<SessionStream<string, Narrow>>()
+const windowed = long.byKey().window(tumbling(5))
+const rows = windowed.count('w')
+expectTypeOf(rows).toEqualTypeOf<WindowedTable<bigint, number, number>>()
+expectTypeOf(windowed.countByValue('w', String)).toEqualTypeOf<WindowedTable<bigint, Readonly<Record<string, number>>, number>>()
+expectTypeOf(windowed.reduce('w', (left, right) => left + right)).toEqualTypeOf<WindowedTable<bigint, number, number>>()
+expectTypeOf(
+  keyed
+    .window(session({ gap: 5 }))
+    .aggregate('w', { initial: () => [''], add: (list, v) => [...list, v.t], merge: (left, right) => [...left, ...right] }),
+).toEqualTypeOf<WindowedTable<string, string[], Narrow>>()
+expectTypeOf(rows.emit('append')).toEqualTypeOf<Stream<bigint, Windowed<number> & { readonly closedBy: ClosedBy }>>()
+expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
+expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
+expectTypeOf(rows.late()).toEqualTypeOf<Stream<bigint, number>>()
+expectTypeOf(rows.outside()).toEqualTypeOf<Stream<bigint, number>>()
+expectTypeOf<WindowedTable<string, Narrow, Narrow>>().toExtend<WindowedTable<string, Wide, Wide>>()
+expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update'>()
+expectTypeOf<IsJson<Windowed<number>>>().toEqualTypeOf<true>()
 
 // What JSON keeps.
 expectTypeOf<IsJson<Narrow>>().toEqualTypeOf<true>()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Duration, durationMs } from '../../service/duration.ts'
+import { type Duration, durationMs, durationText } from '../../service/duration.ts'
 import { ConfigurationError } from '../../service/errors.ts'
 
 test('numbers are milliseconds, texts have a unit', () => {
@@ -13,6 +13,9 @@ test('numbers are milliseconds, texts have a unit', () => {
     ['2 minutes', 120_000],
     ['1 hour', 3_600_000],
     ['0.5 days', 43_200_000],
+    // As a product of doubles 1004.9999999999999.
+    ['1.005 seconds', 1_005],
+    ['0.3 ms', 0.3],
   ]
   for (const [duration, ms] of expected) assert.equal(durationMs(duration, 'x'), ms)
 })
@@ -36,5 +39,22 @@ test('what is not finite, negative or no duration is refused with the name of th
       () => durationMs(duration as Duration, 'trigger.every'),
       (error) => error instanceof ConfigurationError && error.message.startsWith('trigger.every is '),
     )
+  }
+})
+
+test('a duration is written in the largest unit of which it is a whole number', () => {
+  const expected: readonly (readonly [number, string])[] = [
+    [0, '0 ms'],
+    [1, '1 ms'],
+    [1_500, '1500 ms'],
+    [1_000, '1 second'],
+    [90_000, '90 seconds'],
+    [5_400_000, '90 minutes'],
+    [3_600_000, '1 hour'],
+    [172_800_000, '2 days'],
+  ]
+  for (const [ms, text] of expected) {
+    assert.equal(durationText(ms), text)
+    assert.equal(durationMs(text as Duration, 'x'), ms)
   }
 })

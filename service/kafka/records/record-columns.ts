@@ -90,6 +90,18 @@ export class RecordColumns {
     return headers
   }
 
+  /** Byte `at` of the value of record `i`'s first header, read without taking the headers apart; −1 where there is none. */
+  firstHeaderByte(i: number, at: number): number {
+    if (!this.hasHeaders(i)) return -1
+    const block = this.block(i)
+    const cursor = new VarintCursor(block, this.at(i, place.headers))
+    cursor.int()
+    const name = Math.max(0, cursor.int())
+    cursor.at += name
+    const length = cursor.int()
+    return at < length ? (block[cursor.at + at] ?? -1) : -1
+  }
+
   private at(i: number, field: number): number {
     return this.places[i * stride + field] ?? 0
   }

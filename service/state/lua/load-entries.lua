@@ -1,23 +1,27 @@
 --[[
-Reads keyed entries.
+Reads entries, keyed ones and ones of buckets.
 
 Invariant: values are returned only to the present epoch, and only while the store stands at one of the two markers that its owner
 knows to be possible: before and after the chunk that may be in flight. The owner keeps every key of that chunk in memory, so that
-the keys asked for here have one value at both (P12, P14). Counts of fields show a store that lost a key (P13).
+the keys asked for here have one value at both (P12, P14). Counts of fields show a store that lost a key (P13). A bucket that meta
+does not know is empty, whatever is found under its name.
 
-KEYS[1] meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
-KEYS[2] entries   hash of the keyed entries
-KEYS[3] buckets   sorted set of the buckets there are
-ARGV[1] epoch     the caller's
-ARGV[2] marker    where the store stands
-ARGV[3] marker    where it may stand instead; the same again if no chunk is in flight
-ARGV[4] keys      packed: length (4 bytes, big-endian) and bytes of each key; at most 1 000
+KEYS[1]   meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
+KEYS[2]   entries   hash of the keyed entries
+KEYS[3]   buckets   sorted set of the buckets there are
+KEYS[4..] bucket    hash of the entries of each bucket that is read from
+ARGV[1]   epoch     the caller's
+ARGV[2]   marker    where the store stands
+ARGV[3]   marker    where it may stand instead; the same again if no chunk is in flight
+ARGV[4]   keys      packed, at most 1 000: target (2 bytes: 0 entries, n the bucket KEYS[3 + n]), length (4 bytes), key; all big-endian
+ARGV[5..] name      of each bucket in KEYS, in their order: hex digits
 
 Returns {OK, values in the order of the keys, nil where there is none}, {FENCED, epoch found} or {LOST, reason}.
 ]]
 local OK, FENCED, LOST = 0, 1, 2
 local meta, entries, buckets = KEYS[1], KEYS[2], KEYS[3]
 local epoch, marker, orMarker, packed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local FIRST_BUCKET, FIRST_NAME = 4, 5
 
 local held = redis.call('HMGET', meta, 'epoch', 'marker', 'entries', 'buckets')
 if not held[1] then return { LOST, 'nothing is there' } end
@@ -32,10 +36,39 @@ end
 if tonumber(held[4]) ~= bucketCount then
   return { LOST, 'it has ' .. bucketCount .. ' buckets, not ' .. (held[4] or 'unknown') }
 end
-
-local keys, at = {}, 1
-while at <= #packed do
-  keys[#keys + 1], at = struct.unpack('>I4c0', packed, at)
+local isEmpty = {}
+for i = FIRST_BUCKET, #KEYS do
+  local name = ARGV[FIRST_NAME + i - FIRST_BUCKET]
+  local known, found = redis.call('HGET', meta, 'b:' .. name), redis.call('HLEN', KEYS[i])
+  if known and tonumber(known) ~= found then
+    return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. known }
+  end
+  isEmpty[KEYS[i]] = not known
 end
-if #keys == 0 then return { OK, {} } end
-return { OK, redis.call('HMGET', entries, unpack(keys)) }
+
+-- Runs of keys of one target are one command.
+local target, keys, values = entries, {}, nil
+local function flush()
+  if #keys == 0 then return end
+  local read = isEmpty[target] and {} or redis.call('HMGET', target, unpack(keys))
+  if values == nil and #read == #keys then
+    values = read
+  else
+    values = values or {}
+    for i = 1, #keys do values[#values + 1] = read[i] or false end
+  end
+  keys = {}
+end
+local at = 1
+while at <= #packed do
+  local slot, key
+  slot, key, at = struct.unpack('>I2I4c0', packed, at)
+  local nextTarget = slot == 0 and entries or KEYS[FIRST_BUCKET - 1 + slot]
+  if nextTarget ~= target then
+    flush()
+    target = nextTarget
+  end
+  keys[#keys + 1] = key
+end
+flush()
+return { OK, values or {} }

@@ -83,6 +83,8 @@ function held(handle: StoreHandle) {
     marker: handle.marker,
     untrusted: handle.untrusted,
     load: (at, keys, orAt) => handle.load(at, keys, orAt),
+    buckets: (at, after) => handle.buckets(at, after),
+    scan: (at, range, orAt) => handle.scan(at, range, orAt),
     rebuild: (position) => handle.rebuild(position),
     async apply(chunk: Chunk) {
       inFlight += 1

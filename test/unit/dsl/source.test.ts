@@ -22,6 +22,17 @@ test('a source has its options, and defaults for the others', () => {
   assert.ok(Object.isFrozen(given) && Object.isFrozen(given.startAt) && Object.isFrozen(given.topics[0]))
 })
 
+test('time of a source: options in milliseconds, and defaults', () => {
+  const timesOf = (options: Partial<SourceOptions<string, { n: number }>>) => {
+    const node = nodeOf(stream('in', { value, ...options, key: undefined }))
+    assert.ok(node.kind === 'source')
+    return [node.lateness, node.idleAfter, node.futureMax]
+  }
+  assert.deepEqual(timesOf({}), [0, 60_000, 86_400_000])
+  assert.deepEqual(timesOf({ lateness: '10 minutes', idleAfter: false, futureMax: false }), [600_000, null, null])
+  assert.deepEqual(timesOf({ lateness: 5, idleAfter: '2 s', futureMax: 0 }), [5, 2_000, 0])
+})
+
 test('several topics are a union of sources', () => {
   const node = nodeOf(stream(['b', 'a'], { value }))
   assert.equal(node.kind, 'union')
@@ -45,6 +56,12 @@ test('what types would refuse is refused without them, with a sentence', () => {
     ['a', { value, onInvalid: 'drop' }, /onInvalid of stream\('a'\) is 'drop'; it is one of: stop, skip, dead-letter/],
     ['a', { value, startAt: 'now' }, /startAt of stream\('a'\) is 'now'/],
     ['a', { value, startAt: { timestamp: -1 } }, /startAt\.timestamp of stream\('a'\) is -1; it is a whole number from 0 up/],
+    ['a', { value, lateness: -1 }, /lateness of stream\('a'\) is -1, which is no duration/],
+    ['a', { value, lateness: false }, /lateness of stream\('a'\) is false, which is no duration/],
+    ['a', { value, lateness: 0.5 }, /lateness of stream\('a'\) is 0.5: event time is counted in whole milliseconds/],
+    ['a', { value, idleAfter: '1 week' }, /idleAfter of stream\('a'\) is "1 week", which is no duration/],
+    ['a', { value, idleAfter: true }, /idleAfter of stream\('a'\) is true/],
+    ['a', { value, futureMax: Number.POSITIVE_INFINITY }, /futureMax of stream\('a'\) is Infinity, which is no duration/],
     ['a', { value, time: 5 }, /time of stream\('a'\) needs a function/],
   ]
   for (const [topics, options, sentence] of refused) {

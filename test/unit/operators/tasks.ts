@@ -10,6 +10,7 @@ import {
 import { RecordColumns } from '../../../service/kafka/records/record-columns.ts'
 import type { Labels, Metrics } from '../../../service/metrics.ts'
 import { noMetrics } from '../../../service/metrics.ts'
+import { KeyKinds } from '../../../service/operators/key-kinds.ts'
 import { compileTask } from '../../../service/operators/compile.ts'
 import type { TaskPipeline } from '../../../service/operators/pipeline.ts'
 import { OutputBuffer } from '../../../service/sink/output-buffer.ts'
@@ -85,7 +86,16 @@ export class Tasks {
       const print = (rows: PrintedBatch) => void this.printed.push(rows)
       this.#pipelines.set(
         id,
-        compileTask(subtopology, { partition, plan, views, outputs: this.outputs, metrics: this.#metrics(), print }),
+        compileTask(subtopology, {
+          partition,
+          plan,
+          views,
+          outputs: this.outputs,
+          metrics: this.#metrics(),
+          print,
+          keyKinds: new KeyKinds(graph.ids, {}),
+          time: null,
+        }),
       )
       const feeds = plan.taskPartitions(id).map((one) => ({ ...one, chunks: [], end: 0, consumed: () => {} }))
       this.#feeds.set(id, feeds)

@@ -1,7 +1,18 @@
 /** P12 to P14 when a store is taken: what of it is trusted, and what is built anew. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { changelogKey } from '../../../service/commit/changelog-record.ts'
+import { encodeProgress } from '../../../service/commit/progress-record.ts'
 import { float64 } from '../../../service/index.ts'
+import { Fetcher } from '../../../service/kafka/fetcher.ts'
+import { RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
+import { silentLog } from '../../../service/log.ts'
+import { type RestoredStore, restoreStore } from '../../../service/runtime/restoring.ts'
+import { bucketBytes } from '../../../service/state/bucket-bytes.ts'
+import { EntryCache } from '../../../service/state/entry-cache.ts'
+import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
+import { StateView } from '../../../service/state/state-view.ts'
+import type { StoreBackend } from '../../../service/state/store-backend.ts'
 import { assertOnce, numbers } from '../../support/numbers.ts'
 import { application, onBed, type ProcessBed, running } from '../../support/process-bed.ts'
 
@@ -115,6 +126,81 @@ describe('P12, P13: a store that is lost, set back or taken over while its owner
         bed.send('in', { key: 'a', value: 5 })
         await bed.drained('in')
         assertOnce(bed)
+      }))
+  }
+})
+
+describe('a store with buckets', () => {
+  const spec = { name: 'total', shape: 'bucketed', codec: float64() } as const
+
+  /** A record of the changelog: an entry of a bucket, or with null a keyed one; without a value its deletion. */
+  const append = (bed: ProcessBed, time: number | null, key: string, value: number | null) => {
+    const batch = new RecordBatchBuilder(128)
+    const bucket = time === null ? null : bucketBytes(time)
+    batch.append(changelogKey(bucket, Buffer.from(key)), value === null ? null : float64().encode(value), bed.clock.now())
+    const nobody = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false } as const
+    bed.kafka.append(changelog, 0, batch.finish({ ...nobody, compression: 'none' }))
+  }
+
+  /** What a worker does to take it: restored, and seen through a view. */
+  async function restored(bed: ProcessBed, backend: StoreBackend): Promise<{ view: StateView; result: RestoredStore }> {
+    const { cluster, clock } = bed
+    const limits = { maxWaitMs: 20, partitionBytesMax: 1 << 18, readAheadBytesMax: 1 << 20 }
+    const changelogs = new Fetcher({ cluster, clock, isolation: 'read_committed', ...limits })
+    const nothing = { group: application, transactionalId: 'app.me.0', log: silentLog, post: () => {}, progress: () => {} }
+    const member = { liveIds: () => [], membership: () => assert.fail(), signal: new AbortController().signal }
+    const context = { plan: bed.prepared.plan, cluster, clock, backend, changelogs, ...nothing, ...member }
+    const handle = await backend.acquire(store, (await cluster.topics([changelog])).get(changelog)?.id ?? '')
+    const result = await bed.during(restoreStore(context, { id: '0_0', spec, handle, lastOffset: undefined }))
+    await bed.during(changelogs.close())
+    assert.ok(result !== 'again')
+    const view = new StateView({ spec, cache: new EntryCache(1e6), strict: true })
+    view.attach(handle, result.position, result.buckets)
+    view.beginBatch()
+    return { view, result }
+  }
+
+  for (const kind of ['memory', 'scripted'] as const) {
+    test(`${kind}: is restored with all its buckets, which can be listed, scanned and loaded from`, () =>
+      onBed({ topology: numbers }, async (bed) => {
+        const backend = kind === 'memory' ? new MemoryStoreBackend() : bed.store.backend(bed.clock)
+        for (const time of [5, -5, 2 ** 40, 7]) for (const key of ['a', 'b', 'c']) append(bed, time, key, time)
+        append(bed, null, 'a', 1)
+        for (const key of ['a', 'b', 'c']) append(bed, 7, key, null)
+        append(bed, 5, 'b', null)
+        append(bed, 5, 'c', 50)
+        const { view, result } = await restored(bed, backend)
+        assert.deepEqual(result.buckets, [
+          { time: -5, entries: 3 },
+          { time: 5, entries: 2 },
+          { time: 2 ** 40, entries: 3 },
+        ])
+        assert.deepEqual([view.buckets().first, view.buckets().upTo(5)], [-5, [-5, 5]])
+        view.scan(5, 10)
+        const [keyed, far, gone] = [view.entry('a'), view.bucket(2 ** 40).entry('b'), view.bucket(7).entry('a')]
+        await view.load()
+        assert.deepEqual([keyed.value, far.value, gone.value], [1, 2 ** 40, undefined])
+        const { entries, complete } = view.scanned(5)
+        assert.deepEqual(
+          [entries.map(({ key, value }) => [key, value]), complete],
+          [
+            [
+              ['a', 5],
+              ['c', 50],
+            ],
+            true,
+          ],
+        )
+        // A progress record is in no bucket; and what a durable store has is only added to.
+        const progress = new RecordBatchBuilder(128)
+        const record = { format: 1, batch: 1, fingerprint: '', changelogId: '', positions: [], watermark: null } as const
+        progress.append(Buffer.from([0]), encodeProgress({ ...record, upstreamWatermarks: {} }), bed.clock.now())
+        const nobody = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false } as const
+        bed.kafka.append(changelog, 0, progress.finish({ ...nobody, compression: 'none' }))
+        append(bed, 6, 'z', 6)
+        const again = await restored(bed, backend)
+        assert.deepEqual(again.view.buckets().upTo(2 ** 53), [-5, 5, 6, 2 ** 40])
+        assert.equal(again.result.progress?.batch, 1)
       }))
   }
 })

@@ -1,13 +1,28 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { CachedEntry, EntryCache, entrySize } from '../../../service/state/entry-cache.ts'
+import { CachedEntry, EntryCache, type EntryOwner, entrySize } from '../../../service/state/entry-cache.ts'
+
+/** All that a cache does with an owner is to tell it who has to leave. */
+class Owner implements EntryOwner {
+  readonly time = Number.NaN
+  readonly bytes = null
+  readonly entries = new Map<string, CachedEntry>()
+  evicted({ key }: CachedEntry): void {
+    this.entries.delete(key)
+  }
+  holds = () => assert.fail()
+  loaded = () => assert.fail()
+  appears = () => assert.fail()
+  disappears = () => assert.fail()
+  release = () => assert.fail()
+}
 
 function setUp(entries: number) {
-  const owner = new Map<string, CachedEntry>()
+  const owner = new Owner()
   const cache = new EntryCache(entries * entrySize('k0', 0))
   const add = (key: string): CachedEntry => {
     const entry = new CachedEntry(key, owner, 0)
-    owner.set(key, entry)
+    owner.entries.set(key, entry)
     cache.admit(entry)
     return entry
   }
@@ -23,7 +38,7 @@ it('evicts what was not used for the longest time, once there are too many bytes
   cache.hold(oldest)
   cache.release(oldest)
   cache.release(add('k3'))
-  assert.deepEqual([...owner.keys()], ['k0', 'k2', 'k3'])
+  assert.deepEqual([...owner.entries.keys()], ['k0', 'k2', 'k3'])
   assert.equal(cache.bytes, 3 * entrySize('k0', 0))
 })
 
@@ -31,7 +46,7 @@ it('never evicts what is held, though it counts', () => {
   const { owner, cache, add } = setUp(2)
   for (const key of ['k0', 'k1', 'k2', 'k3']) add(key)
   cache.release(add('k4'))
-  assert.deepEqual([...owner.keys()], ['k0', 'k1', 'k2', 'k3'])
+  assert.deepEqual([...owner.entries.keys()], ['k0', 'k1', 'k2', 'k3'])
 })
 
 it('grows and shrinks with its entries, and forgets removed ones', () => {

@@ -2,12 +2,17 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { packKeys, packWrites } from '../../../service/state/script-packing.ts'
 
-it('packs keys behind their lengths', () => {
-  assert.equal(
-    packKeys([Buffer.from('ab'), Buffer.alloc(0), Buffer.from([0xff])]).toString('hex'),
-    '000000026162' + '00000000' + '00000001ff',
-  )
-  assert.equal(packKeys([]).length, 0)
+it('packs keys behind their targets and lengths', () => {
+  const bucket = Buffer.from('8000000000000001', 'hex')
+  const { packed, buckets } = packKeys([
+    { bucket: null, key: Buffer.from('ab') },
+    { bucket, key: Buffer.alloc(0) },
+    { bucket: Buffer.alloc(8), key: Buffer.from([0xff]) },
+    { bucket: Buffer.from(bucket), key: Buffer.from('c') },
+  ])
+  assert.deepEqual(buckets, ['8000000000000001', '0000000000000000'])
+  assert.equal(packed.toString('hex'), '0000000000026162' + '000100000000' + '000200000001ff' + '00010000000163')
+  assert.equal(packKeys([]).packed.length, 0)
 })
 
 it('packs writes with their targets, a deletion as length -1', () => {

@@ -1,46 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { systemClock } from '../../../service/clock.ts'
 import { FatalError, StoreLostError, StoreUnavailableError } from '../../../service/errors.ts'
-import { EntryCache, entrySize } from '../../../service/state/entry-cache.ts'
-import { ScriptedStore } from '../../../service/state/scripted-store.ts'
-import { StateView } from '../../../service/state/state-view.ts'
-import type { StoreHandle, StoreId, StoreWrite } from '../../../service/state/store-backend.ts'
+import { entrySize } from '../../../service/state/entry-cache.ts'
+import type { StateView } from '../../../service/state/state-view.ts'
+import type { StoreWrite } from '../../../service/state/store-backend.ts'
 import type { StoreSpec } from '../../../service/topology/node.ts'
+import { behavesAsAMap } from './view-model.ts'
+import { apply, id, json, setUp } from './views.ts'
 
-const id: StoreId = { application: 'app', store: 's', partition: 0 }
-const json: StoreSpec['codec'] = {
-  name: 'json',
-  encode: (value) => Buffer.from(JSON.stringify(value)),
-  decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
-}
 const bytes: StoreSpec['codec'] = { name: 'bytes', encode: (value) => value as Buffer, decode: (value) => value }
-
-interface Options {
-  readonly codec?: StoreSpec['codec']
-  readonly bytesMax?: number
-  readonly strict?: boolean
-}
-
-async function setUp({ codec = json, bytesMax = 1e9, strict = false }: Options = {}) {
-  const store = new ScriptedStore()
-  const handle = await store.backend(systemClock).acquire(id, 'topic')
-  await handle.rebuild(0)
-  const cache = new EntryCache(bytesMax)
-  const view = new StateView({ spec: { name: 's', shape: 'keyed', codec }, cache, strict })
-  view.attach(handle, 0)
-  view.beginBatch()
-  return { store, handle, cache, view }
-}
-
-/** What the apply queue does, in one step. */
-async function apply(view: StateView, handle: StoreHandle, writes: readonly StoreWrite[]): Promise<void> {
-  const to = { position: view.marker.position + 1, chunk: 0 }
-  view.sending(to)
-  await handle.apply({ from: view.marker, to, writes })
-  view.moved(to)
-  view.applied(writes)
-}
 
 async function setAll(view: StateView, values: Readonly<Record<string, unknown>>): Promise<readonly StoreWrite[]> {
   const entries = Object.keys(values).map((key) => view.entry(key))
@@ -306,4 +274,17 @@ describe('state view', () => {
     const { view } = await setUp({ codec: { ...json, encode: () => null } })
     await assert.rejects(setAll(view, { k: null }), FatalError)
   })
+
+  it('refuses a codec that makes undefined of bytes', async () => {
+    const { view, handle } = await setUp({ codec: { ...json, decode: () => undefined } })
+    await apply(view, handle, await setAll(view, { k: 1 }))
+    view.discard()
+    view.attach(handle, 1)
+    view.beginBatch()
+    view.entry('k')
+    await assert.rejects(async () => view.load(), /Store s, key "k": codec json made undefined/)
+  })
+
+  it('behaves as a plain map, keyed entries and buckets alike, whatever is evicted, applied late, or fails on the way', () =>
+    behavesAsAMap())
 })

@@ -12,8 +12,15 @@ it('markers survive as text', () => {
   for (const text of ['rebuilding', '', '1', '1:', ':1', '-1:0', '1:0 ']) assert.equal(parseMarker(text), null)
 })
 
-it('there are four scripts', () => {
-  assert.deepEqual(files.sort(), ['acquire-store.lua', 'apply-chunk.lua', 'load-entries.lua', 'rebuild-store.lua'])
+it('there are six scripts', () => {
+  assert.deepEqual(files.sort(), [
+    'acquire-store.lua',
+    'apply-chunk.lua',
+    'list-buckets.lua',
+    'load-entries.lua',
+    'rebuild-store.lua',
+    'scan-bucket.lua',
+  ])
 })
 
 for (const file of files) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { json, type Sink, stream, topology, type TopologyOptions } from '../../../service/index.ts'
+import { json, type Sink, stream, topology, type TopologyOptions, tumbling } from '../../../service/index.ts'
 
 type Value = { k: string; n: number }
 const read = (topic: string, onInvalid: 'stop' | 'dead-letter' = 'stop') => stream(topic, { value: json<Value>(), onInvalid })
@@ -26,9 +26,13 @@ test('one topic with different options is refused, and named with them', () => {
   const other = stream('in', { value: json<Value>(), startAt: 'latest', time: (v) => v.n })
   assertDefects(defects([read('in').print(), other.print()]), [/'in' is read twice, with different options \(time, startAt\)/])
   assertDefects(defects([read('in').print(), stream('in', { value: json<Value>(), startAt: 'earliest' }).print()]), [])
+  const slow = stream('in', { value: json<Value>(), lateness: '1 minute', idleAfter: false, futureMax: false })
+  assertDefects(defects([read('in').print(), slow.print()]), [/different options \(lateness, idleAfter, futureMax\)/])
 })
 
 test('two stores with one name are refused', () => {
+  const hours = read('b').byKey().window(tumbling('1 hour')).count('c')
+  assertDefects(defects([read('a').byKey().count('c').to('x', out), hours.late().print()]), [/Two stores are named 'c'/])
   assertDefects(defects([read('a').byKey().count('c').to('x', out), read('b').byKey().count('c').to('y', out)]), [
     /Two stores are named 'c'/,
   ])
@@ -37,6 +41,7 @@ test('two stores with one name are refused', () => {
 test('a keyBy is named after the one store downstream, and needs a name otherwise', () => {
   const keyed = read('a').keyBy((v) => v.k)
   assertDefects(defects([keyed.count('one').to('x', out)]), [])
+  assertDefects(defects([keyed.window(tumbling(1)).count('one').emit('append').print()]), [])
   assertDefects(defects([keyed.records().print()]), [/A keyBy needs a `name` .* has no store downstream/])
   assertDefects(defects([keyed.count('b').to('x', out), keyed.count('a').to('y', out)]), [/has 2 stores downstream \(a, b\)/])
   assertDefects(defects([read('a').global().records().print()]), [/A global needs a `name`/])

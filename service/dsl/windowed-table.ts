@@ -1,0 +1,17 @@
+/** WindowedTable at run time: each method builds the node that it stands for. */
+import type { WindowNode } from '../topology/node.ts'
+import { type AnyStream, type AnyWindowedTable, Facade, type Methods } from './facade.ts'
+import { windowEmitNode, windowSideNode } from './window-nodes.ts'
+import type { OutputMode } from './window-types.ts'
+
+export class WindowedTableFacade extends Facade<WindowNode> implements Methods<AnyWindowedTable> {
+  emit(mode: OutputMode): AnyStream {
+    return this.facades.stream(windowEmitNode(this.node, mode))
+  }
+  late(): AnyStream {
+    return this.facades.stream(windowSideNode(this.node, 'late'))
+  }
+  outside(): AnyStream {
+    return this.facades.stream(windowSideNode(this.node, 'outside'))
+  }
+}

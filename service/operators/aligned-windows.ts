@@ -1,0 +1,175 @@
+/** Tumbling and hopping windows of one aggregate: records are folded into the windows that they lie in, which close as event time passes. */
+import type { Push } from '../source/push.ts'
+import type { StreamRecord } from '../source/record.ts'
+import type { Entry, StateView } from '../state/state-view.ts'
+import type { Watermark } from '../time/watermark.ts'
+import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
+import { firstEnd, lastEnd } from '../windows/aligned.ts'
+import { refusePromise } from './policies.ts'
+import type { StatefulOperator } from './stateful.ts'
+import type { WindowParts } from './window-parts.ts'
+import { WindowRows } from './window-rows.ts'
+
+type AlignedWindowsParts = WindowParts<Alignment>
+
+/** So many windows close in a batch, and one more for each that its records went into, so that never more come than go. */
+const closedMax = 10_000
+
+export class AlignedWindows implements StatefulOperator {
+  readonly output: Watermark
+  readonly #parts: AlignedWindowsParts
+  readonly #operator: string
+  readonly #windows: Alignment
+  readonly #view: StateView
+  readonly #rows: WindowRows
+  /** The watermark at which the first open window closes. */
+  #closesAt = Number.POSITIVE_INFINITY
+  /** Everything older has been emitted. */
+  #emitted = Number.NEGATIVE_INFINITY
+  /** How many windows may still close in this batch. */
+  #closable = 0
+  // The records that wait for state, as columns, with the watermark as of each.
+  #values: Value[] = []
+  #records: StreamRecord[] = []
+  #watermarks: number[] = []
+  /** The entries of the windows that the record at hand goes into, and whether it is too late for others. */
+  readonly #claimed: Entry[] = []
+  #isPartlyLate = false
+  /** The buckets whose entries were asked for in this batch. */
+  readonly #closing = new Set<number>()
+
+  constructor(parts: AlignedWindowsParts) {
+    const { node, view, input, outlets, keys } = parts
+    this.#parts = parts
+    this.#windows = node.windows
+    this.#operator = `${node.function} '${node.name}'`
+    this.#view = view
+    this.#rows = new WindowRows({ node, outlets, keys })
+    const emitted = () => this.#emitted
+    this.output = {
+      get value() {
+        return emitted()
+      },
+      get isIdle() {
+        return input.isIdle && view.buckets().first === undefined
+      },
+    }
+  }
+
+  get isDue(): boolean {
+    const { first } = this.#view.buckets()
+    return first !== undefined && first + this.#windows.graceMs <= this.#parts.input.value
+  }
+
+  begin(): void {
+    this.#view.beginBatch()
+    this.#closable = closedMax
+    this.#closing.clear()
+    this.#look()
+  }
+
+  /**
+   * Takes a record with a key. It is folded in at once while no window closes before it and all state that was asked for is in memory;
+   * the first for which that is not so makes itself and all after it wait for `run`.
+   */
+  readonly push: Push = (value, record) => {
+    const watermark = this.#parts.input.value
+    if (!this.#claim(record, watermark)) return this.#tooLate(value, record)
+    this.#closable += this.#claimed.length
+    if (this.#records.length === 0 && watermark < this.#closesAt && this.#claimed.every(({ loaded }) => loaded)) {
+      this.#fold(value, record)
+      return
+    }
+    this.#values.push(value)
+    this.#records.push(record)
+    this.#watermarks.push(watermark)
+  }
+
+  load(): Promise<void> | undefined {
+    let wanted = this.#closable
+    for (const end of this.#view.buckets().upTo(this.#parts.input.value - this.#windows.graceMs)) {
+      if (wanted <= 0) break
+      if (!this.#closing.has(end)) this.#view.scan(end, wanted)
+      this.#closing.add(end)
+      wanted -= this.#view.buckets().entries(end)
+    }
+    return this.#view.load()
+  }
+
+  run(): void {
+    const [values, records, watermarks] = [this.#values, this.#records, this.#watermarks]
+    for (const [i, record] of records.entries()) {
+      const watermark = watermarks[i] ?? Number.NEGATIVE_INFINITY
+      this.#closeUpTo(watermark)
+      this.#claim(record, watermark)
+      this.#fold(values[i], record)
+    }
+    this.#values = []
+    this.#records = []
+    this.#watermarks = []
+    this.#closeUpTo(this.#parts.input.value)
+    this.#rows.updated(this.#view.changed(), (end) => ({ start: end - this.#windows.sizeMs, end }))
+  }
+
+  /** Finds the entries of the windows that the record goes into; false where they are all closed. */
+  #claim(record: StreamRecord, watermark: number): boolean {
+    const { graceMs, advanceMs } = this.#windows
+    const { timestamp, stamp } = record
+    const key = record.keyLatin1 ?? ''
+    const closed = Math.max(watermark, stamp) - graceMs
+    const last = lastEnd(timestamp, this.#windows)
+    this.#claimed.length = 0
+    this.#isPartlyLate = false
+    for (let end = firstEnd(timestamp, this.#windows); end <= last; end += advanceMs) {
+      if (end > closed) this.#claimed.push(this.#view.bucket(end).entry(key))
+      else this.#isPartlyLate = true
+    }
+    return this.#claimed.length > 0
+  }
+
+  #tooLate(value: Value, record: StreamRecord): void {
+    this.#parts.late(record, 'all')
+    this.#parts.outlets.late?.(value, record)
+  }
+
+  /** Into all of its windows or, where user code throws, into none. */
+  #fold(value: Value, record: StreamRecord): void {
+    const { node, failed, late } = this.#parts
+    const aggregates: Value[] = []
+    try {
+      for (const { value: before } of this.#claimed) {
+        const aggregate = node.add(before === undefined ? node.initial(record.key) : before, value, record)
+        if (aggregate instanceof Promise) throw refusePromise(aggregate)
+        aggregates.push(aggregate)
+      }
+    } catch (error) {
+      return failed(this.#operator, error, record)
+    }
+    for (const [i, entry] of this.#claimed.entries()) this.#view.set(entry, aggregates[i], record.timestamp)
+    if (this.#isPartlyLate) late(record, 'some')
+    this.#look()
+  }
+
+  /** Closes what the watermark has passed, the earliest first, as far as this batch may. */
+  #closeUpTo(watermark: number): void {
+    const { graceMs, sizeMs } = this.#windows
+    while (this.#closesAt <= watermark) {
+      const end = this.#closesAt - graceMs
+      // What came into the bucket since the load is in memory.
+      this.#view.scan(end, this.#closable)
+      const { entries, complete } = this.#view.scanned(end)
+      const open = entries.filter(({ value }) => value !== undefined)
+      this.#rows.closed({ start: end - sizeMs, end }, open)
+      for (const entry of open) this.#view.set(entry, undefined, end - 1)
+      this.#closable -= open.length
+      if (!complete) return
+      this.#look()
+    }
+    this.#emitted = Math.max(this.#emitted, watermark - graceMs)
+  }
+
+  #look(): void {
+    const { first } = this.#view.buckets()
+    this.#closesAt = first === undefined ? Number.POSITIVE_INFINITY : first + this.#windows.graceMs
+  }
+}

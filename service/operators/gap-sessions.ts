@@ -1,0 +1,89 @@
+/** Sessions that are ended by silence alone: events of a key that are no further apart than the gap, in whatever order they come. */
+import { FatalError } from '../errors.ts'
+import type { StreamRecord } from '../source/record.ts'
+import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
+import { placeOf, put, type Sessions } from '../windows/sessions.ts'
+import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import { refusePromise } from './policies.ts'
+import { SessionRows } from './session-rows.ts'
+import type { WindowParts } from './window-parts.ts'
+
+export class GapSessions implements KeyLogic<Sessions> {
+  readonly holdBackMs: number
+  readonly #parts: WindowParts<SessionSpec>
+  readonly #operator: string
+  readonly #gapMs: number
+  readonly #merge: (left: Value, right: Value) => Value
+  readonly #rows: SessionRows
+
+  constructor(parts: WindowParts<SessionSpec>) {
+    const { node, outlets, keys } = parts
+    const { gapMs, graceMs } = node.windows
+    if (gapMs === null || node.merge === undefined)
+      throw new FatalError('Defect in caudal: sessions without a gap, or without merge.')
+    this.#parts = parts
+    this.#operator = `${node.function} '${node.name}'`
+    this.#gapMs = gapMs
+    this.#merge = node.merge
+    this.holdBackMs = gapMs + graceMs
+    this.#rows = new SessionRows({ node, outlets, keys, gapMs })
+  }
+
+  begin(): void {
+    this.#rows.begin()
+  }
+
+  dueOf([first]: Sessions): number {
+    return first === undefined ? Number.POSITIVE_INFINITY : first.last + this.holdBackMs
+  }
+
+  /** A record within the gap of an open session joins it, however old it is: what counts is whether the session that they become is late. */
+  add(state: Sessions | undefined, { value, record, watermark }: Arrival): Sessions | undefined {
+    const { failed, late, outlets } = this.#parts
+    const open = state ?? []
+    const place = placeOf(record.timestamp, open, this.#gapMs)
+    const { from, to, start, last } = place
+    if (Math.max(watermark, record.stamp) > last + this.holdBackMs) {
+      late(record, 'all')
+      outlets.late?.(value, record)
+      return state
+    }
+    const joined = open.slice(from, to)
+    let aggregate: Value
+    try {
+      aggregate = this.#fold(joined, value, record)
+    } catch (error) {
+      failed(this.#operator, error, record)
+      return state
+    }
+    const session = aggregate === undefined ? undefined : { start, last, value: aggregate }
+    if (session !== undefined) this.#rows.made(session, joined)
+    const now = put(session, place, open)
+    return now.length === 0 ? undefined : now
+  }
+
+  close(key: string, [first, ...others]: Sessions): Sessions | undefined {
+    if (first !== undefined) this.#rows.closed(key, first, { end: first.last + this.#gapMs, closedBy: 'gap' })
+    return others.length === 0 ? undefined : others
+  }
+
+  changed(key: string, sessions: Sessions): void {
+    this.#rows.changed(key, sessions)
+  }
+
+  flush(): void {
+    this.#rows.flush()
+  }
+
+  /** The record goes to the earlier of the two sessions that it makes one. */
+  #fold([left, right]: Sessions, value: Value, record: StreamRecord): Value {
+    const { node } = this.#parts
+    const aggregate = node.add(left === undefined ? node.initial(record.key) : left.value, value, record)
+    if (aggregate instanceof Promise) throw refusePromise(aggregate)
+    if (right === undefined) return aggregate
+    if (aggregate === undefined) return right.value
+    const merged = this.#merge(aggregate, right.value)
+    if (merged instanceof Promise) throw refusePromise(merged)
+    return merged
+  }
+}

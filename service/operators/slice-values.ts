@@ -1,0 +1,41 @@
+/** What a slice of sliding windows keeps of its records: their aggregate where aggregates can be merged, else they themselves. */
+import type { Decoder } from '../codec/codec.ts'
+import type { StoredRecord } from '../codec/stored-records.ts'
+import type { StreamRecord } from '../source/record.ts'
+import type { Key, Value, WindowNode } from '../topology/node.ts'
+import { refusePromise } from './policies.ts'
+import { restoredRecord, storedRecord } from './stored-record.ts'
+
+export interface SliceValues {
+  /** What a slice keeps when a record came to it; `kept` is undefined for the first. @throws what code of the topology throws */
+  add(kept: Value, value: Value, record: StreamRecord): Value
+  /** The aggregate over slices, at least one, in the order of time. @throws as add */
+  total(kept: readonly Value[], key: string): Value
+}
+
+export function sliceValues(node: WindowNode, keys: () => Decoder<Key>): SliceValues {
+  const { merge } = node
+  return merge === undefined ? records(node, keys) : aggregates(node, merge)
+}
+
+const aggregates = ({ initial, add }: WindowNode, merge: (left: Value, right: Value) => Value): SliceValues => ({
+  add: (kept, value, record) => settled(add(kept === undefined ? initial(record.key) : kept, value, record)),
+  total: (kept) => kept.reduce((left, right) => settled(merge(left, right))),
+})
+
+const records = ({ initial, add }: WindowNode, keys: () => Decoder<Key>): SliceValues => ({
+  add: (kept, value, record) => [...((kept as readonly StoredRecord[] | undefined) ?? []), storedRecord(value, record)],
+  total(kept, key) {
+    let aggregate: Value
+    for (const stored of kept.flat() as readonly StoredRecord[]) {
+      const record = restoredRecord(stored, key, keys())
+      aggregate = settled(add(aggregate === undefined ? initial(record.key) : aggregate, stored.value, record))
+    }
+    return aggregate
+  },
+})
+
+function settled(value: Value): Value {
+  if (value instanceof Promise) throw refusePromise(value)
+  return value
+}

@@ -1,0 +1,147 @@
+/** Sliding windows: for each record the window that ends with it and the one that begins behind it, each once, where not empty. */
+import { FatalError } from '../errors.ts'
+import type { SlidingWindows as SlidingSpec, Value } from '../topology/node.ts'
+import { closeUpTo, contentOf, endsAround, nextEnd, placeOf, type Slice, type SlidingState } from '../windows/sliding.ts'
+import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import { type SliceValues, sliceValues } from './slice-values.ts'
+import { restoredRecord, storedRecord } from './stored-record.ts'
+import type { WindowParts } from './window-parts.ts'
+import { type WindowRow, WindowRows } from './window-rows.ts'
+
+const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] }
+
+export class SlidingWindows implements KeyLogic<SlidingState> {
+  readonly holdBackMs: number
+  readonly #parts: WindowParts<SlidingSpec>
+  readonly #operator: string
+  readonly #windows: SlidingSpec
+  readonly #values: SliceValues
+  readonly #rows: WindowRows
+  #released: WindowRow[] = []
+
+  constructor(parts: WindowParts<SlidingSpec>) {
+    const { node, outlets, keys } = parts
+    this.#parts = parts
+    this.#operator = `${node.function} '${node.name}'`
+    this.#windows = node.windows
+    this.holdBackMs = node.windows.graceMs
+    this.#values = sliceValues(node, keys)
+    this.#rows = new WindowRows({ node, outlets, keys })
+  }
+
+  begin(): void {}
+
+  dueOf(state: SlidingState): number {
+    return nextEnd(state, this.#windows) + this.holdBackMs
+  }
+
+  /**
+   * A record is late when no window that it could be in is open. Where some have closed it is kept, and is late for all if those that it
+   * could still be in turn out not to be there.
+   */
+  add(state: SlidingState | undefined, { value, record, watermark }: Arrival): SlidingState | undefined {
+    const { failed, outlets, late } = this.#parts
+    const { spanMs, graceMs } = this.#windows
+    const { timestamp: time } = record
+    const passed = Math.max(watermark, record.stamp) - graceMs
+    if (passed > time + spanMs) {
+      late(record, 'all')
+      outlets.late?.(value, record)
+      return state
+    }
+    const { closed, slices } = state ?? nothingYet
+    const isInTime = passed <= time
+    const stamp = record.stamp > time + graceMs ? record.stamp : Number.NEGATIVE_INFINITY
+    const { index, slice } = placeOf(time, stamp, slices)
+    let kept: Value
+    try {
+      kept = this.#values.add(slice?.value, value, record)
+    } catch (error) {
+      failed(this.#operator, error, record)
+      return state
+    }
+    const untaken = isInTime ? (slice?.untaken ?? []) : [...(slice?.untaken ?? []), storedRecord(value, record)]
+    const now = kept === undefined ? [] : [{ time, stamp, value: kept, untaken }]
+    const others = slices.toSpliced(index, slice === undefined ? 0 : 1, ...now)
+    return others.length === 0 ? undefined : { closed: Math.max(closed, watermark - graceMs - 1), slices: others }
+  }
+
+  close(key: string, state: SlidingState): SlidingState | undefined {
+    const end = nextEnd(state, this.#windows)
+    const content = contentOf(end, state, this.#windows)
+    const aggregate = this.#total(key, content)
+    if (aggregate !== undefined) this.#release({ key, end, content, aggregate, isClosed: true })
+    const taken = new Set(aggregate === undefined ? [] : content.filter(({ untaken }) => untaken.length > 0))
+    for (const slice of taken) this.#resolve(key, slice, 'some')
+    const after = closeUpTo(end, state, this.#windows)
+    for (const slice of state.slices.slice(0, state.slices.length - after.slices.length)) this.#resolve(key, slice, 'all')
+    if (after.slices.length === 0) return undefined
+    if (taken.size === 0) return after
+    return { ...after, slices: after.slices.map((slice) => (taken.has(slice) ? { ...slice, untaken: [] } : slice)) }
+  }
+
+  changed(key: string, now: SlidingState, before: SlidingState | undefined): void {
+    if (this.#parts.outlets.update === undefined) return
+    const known = new Set(before?.slices)
+    const times = new Set(before?.slices.map(({ time }) => time))
+    const changed = now.slices.filter((slice) => !known.has(slice))
+    if (changed.length === 0) return
+    const begun = changed.map(({ time }) => time).filter((time) => !times.has(time))
+    for (const end of endsAround({ changed, begun }, now, this.#windows)) {
+      const content = contentOf(end, now, this.#windows)
+      const aggregate = this.#total(key, content)
+      if (aggregate !== undefined) this.#release({ key, end, content, aggregate, isClosed: false })
+    }
+  }
+
+  flush(): void {
+    const released = this.#released
+    if (released.length === 0) return
+    this.#released = []
+    this.#rows.each(released)
+  }
+
+  /** Of records that came when windows had closed: others have them or, that being settled, none. */
+  #resolve(key: string, { untaken }: Slice, windows: 'some' | 'all'): void {
+    const { outlets, late, keys } = this.#parts
+    for (const stored of untaken) {
+      const record = restoredRecord(stored, key, keys())
+      late(record, windows)
+      if (windows === 'all') outlets.late?.(stored.value, record)
+    }
+  }
+
+  /** Undefined for a window that is not there. @throws FatalError where code of the topology throws: there is no record to blame */
+  #total(key: string, content: readonly Slice[]): Value {
+    if (content.length === 0) return undefined
+    try {
+      return this.#values.total(
+        content.map(({ value }) => value),
+        key,
+      )
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+      const shown = JSON.stringify(Buffer.from(key, 'latin1').toString())
+      throw new FatalError(`${this.#operator} failed on a window of key ${shown}: ${reason}. Correct the function.`, {
+        cause: error,
+        fields: { operator: this.#operator, key: shown },
+      })
+    }
+  }
+
+  #release(row: Released): void {
+    const { key, end, content, aggregate, isClosed } = row
+    const bounds = { start: end - this.#windows.spanMs, end: end + 1 }
+    const timestamp = isClosed ? end : (content.at(-1)?.time ?? end)
+    this.#released.push({ key, ...bounds, aggregate, timestamp, closedBy: isClosed ? 'time' : undefined, replaces: [] })
+  }
+}
+
+interface Released {
+  readonly key: string
+  /** Of the times that are in it, that moment included. */
+  readonly end: number
+  readonly content: readonly Slice[]
+  readonly aggregate: Value
+  readonly isClosed: boolean
+}

@@ -1,0 +1,26 @@
+/** The operator of each kind of windows. */
+import { AlignedWindows } from './aligned-windows.ts'
+import { GapSessions } from './gap-sessions.ts'
+import { KeyedWindows } from './keyed-windows.ts'
+import { MarkerSessions } from './marker-sessions.ts'
+import { SlidingWindows } from './sliding-windows.ts'
+import type { StatefulOperator } from './stateful.ts'
+import type { WindowParts } from './window-parts.ts'
+
+export function windowOperator({ node, ...parts }: WindowParts): StatefulOperator {
+  const { windows } = node
+  const { view, input } = parts
+  switch (windows.kind) {
+    case 'aligned':
+      return new AlignedWindows({ ...parts, node: { ...node, windows } })
+    case 'session': {
+      const { startsWith, endsWith } = windows
+      const own = { ...parts, node: { ...node, windows } }
+      if (startsWith === undefined && endsWith === undefined)
+        return new KeyedWindows({ view, input, logic: new GapSessions(own) })
+      return new KeyedWindows({ view, input, logic: new MarkerSessions(own) })
+    }
+    case 'sliding':
+      return new KeyedWindows({ view, input, logic: new SlidingWindows({ ...parts, node: { ...node, windows } }) })
+  }
+}

@@ -1,0 +1,23 @@
+/** What an operator of windows is made of, whatever windows they are. */
+import type { Decoder } from '../codec/codec.ts'
+import type { Failed } from '../source/push.ts'
+import type { StreamRecord } from '../source/record.ts'
+import type { StateView } from '../state/state-view.ts'
+import type { Watermark } from '../time/watermark.ts'
+import type { Key, WindowNode, WindowSpec } from '../topology/node.ts'
+import type { Outlets } from './window-rows.ts'
+
+export interface WindowParts<W extends WindowSpec = WindowSpec> {
+  readonly node: WindowNode & { readonly windows: W }
+  readonly view: StateView
+  /** Of what comes in. */
+  readonly input: Watermark
+  readonly failed: Failed
+  readonly outlets: Outlets
+  /** How the bytes of a key become the key again. */
+  readonly keys: () => Decoder<Key>
+  /** Counts a record that came too late for all of its windows, or for some. */
+  readonly late: (record: StreamRecord, windows: 'all' | 'some') => void
+  /** Counts a record that is in no session. */
+  readonly outside: (record: StreamRecord) => void
+}

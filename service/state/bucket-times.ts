@@ -1,0 +1,91 @@
+/** The times of the buckets of a store that hold anything, in order, with how much each holds. */
+import { bucketTime } from './bucket-bytes.ts'
+import type { Marker, StoreHandle } from './store-backend.ts'
+
+export interface BucketCount {
+  readonly time: number
+  /** More than none. */
+  readonly entries: number
+}
+
+/** What a store holds, the changes of the batch under way included. */
+export interface BucketTimes {
+  /** How many buckets there are. */
+  readonly size: number
+  /** The least time. */
+  readonly first: number | undefined
+  /** The times up to `time`, that one included, the least first; a copy, so that buckets may go while it is walked through. */
+  upTo(time: number): readonly number[]
+  /** How many entries the bucket holds. */
+  entries(time: number): number
+}
+
+/** A sorted array: times mostly come at its end and go at its beginning, and there are few for the entries that they hold. */
+export class CountedBuckets implements BucketTimes {
+  #times: number[] = []
+  readonly #counts = new Map<number, number>()
+
+  /** Forgets what it knew. `counts` has each time once. */
+  reset(counts: readonly BucketCount[]): void {
+    this.#counts.clear()
+    for (const { time, entries } of counts) this.#counts.set(time, entries)
+    this.#times = [...this.#counts.keys()].sort((a, b) => a - b)
+  }
+
+  get size(): number {
+    return this.#times.length
+  }
+
+  get first(): number | undefined {
+    return this.#times.length === 0 ? undefined : this.#times[0]
+  }
+
+  upTo(time: number): readonly number[] {
+    return this.#times.slice(0, this.#firstAfter(time))
+  }
+
+  entries(time: number): number {
+    return this.#counts.get(time) ?? 0
+  }
+
+  /** An entry appeared in the bucket. */
+  add(time: number): void {
+    const count = this.entries(time)
+    this.#counts.set(time, count + 1)
+    if (count === 0) this.#times.splice(this.#firstAfter(time), 0, time)
+  }
+
+  /** An entry of the bucket is gone. */
+  remove(time: number): void {
+    const count = this.entries(time)
+    if (count > 1) {
+      this.#counts.set(time, count - 1)
+      return
+    }
+    if (this.#counts.delete(time)) this.#times.splice(this.#firstAfter(time) - 1, 1)
+  }
+
+  /** The index of the first time that is greater. */
+  #firstAfter(time: number): number {
+    let low = 0
+    let high = this.#times.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#times[middle] ?? time) <= time) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+/** Every bucket of a store that stands at `at`, which nobody moves in the meantime. @throws as StoreHandle.load */
+export async function listBuckets(handle: StoreHandle, at: Marker): Promise<readonly BucketCount[]> {
+  const counts: BucketCount[] = []
+  for (let after: Buffer | null = null; ; ) {
+    const page = await handle.buckets(at, after)
+    for (const { bucket, entries } of page) counts.push({ time: bucketTime(bucket), entries })
+    const last = page.at(-1)
+    if (last === undefined) return counts
+    after = last.bucket
+  }
+}

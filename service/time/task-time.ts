@@ -1,0 +1,164 @@
+/**
+ * Event time of one task: what each of its inputs has said, and the watermark that follows from it, which is the least over its source
+ * partitions and upstream tasks (DESIGN, time).
+ */
+import type { Watermark } from './watermark.ts'
+
+/** What an upstream task last said of itself. */
+export type UpstreamReport = number | 'idle'
+
+/** How a task knows an upstream task: one may write to several of its topics. */
+export const upstreamId = (repartition: string, upstream: string): string => `${repartition}:${upstream}`
+
+/** One source partition, or one upstream task of a repartition topic. */
+interface Input {
+  watermark: number
+  /** Left out of the least. */
+  idle: boolean
+}
+
+/** Later than any event; a number that JSON and a double keep. */
+export const endOfTime = 2 ** 60
+
+export interface TaskTimeParts {
+  /** The watermark that was committed; −Infinity for a task that begins. */
+  readonly committed: number
+}
+
+export class TaskTime implements Watermark {
+  #value: number
+  readonly #inputs: Input[] = []
+  readonly #sources: SourceTime[] = []
+  readonly #upstreams = new Map<string, Input>()
+  /** While all inputs are idle: where the watermark stood when that began, and when it was. */
+  #drift: { readonly from: number; readonly since: number } | null = null
+
+  constructor({ committed }: TaskTimeParts) {
+    this.#value = committed
+  }
+
+  get value(): number {
+    return this.#value
+  }
+
+  /** True where no input has anything to say for the time being. */
+  get isIdle(): boolean {
+    return this.#inputs.length > 0 && this.#inputs.every(({ idle }) => idle)
+  }
+
+  /** A source partition; `committed` is its own watermark, −Infinity for one that was never read. */
+  source(latenessMs: number, committed: number): SourceTime {
+    const source = new SourceTime(latenessMs, committed, () => this.#moved())
+    this.#sources.push(source)
+    this.#inputs.push(source)
+    return source
+  }
+
+  /** An upstream task, with what it had said when the task last committed; undefined where it was not heard of yet. */
+  upstream(id: string, committed: UpstreamReport | undefined): void {
+    const input = { watermark: Number.NEGATIVE_INFINITY, idle: false }
+    this.#upstreams.set(id, input)
+    this.#inputs.push(input)
+    if (committed !== undefined) take(input, committed)
+  }
+
+  /** An upstream says how far it is. One that nobody knew of enters at the present watermark at least. */
+  heard(id: string, report: UpstreamReport): void {
+    let input = this.#upstreams.get(id)
+    if (input === undefined) {
+      input = { watermark: this.#value, idle: false }
+      this.#upstreams.set(id, input)
+      this.#inputs.push(input)
+    }
+    take(input, report)
+    this.#moved()
+  }
+
+  /** What each upstream has said, by its id; those that were not heard of are not in it. */
+  reports(): Readonly<Record<string, UpstreamReport>> {
+    const heard = [...this.#upstreams].filter(([, { watermark, idle }]) => idle || watermark > Number.NEGATIVE_INFINITY)
+    return Object.fromEntries(heard.map(([id, { watermark, idle }]) => [id, idle ? 'idle' : watermark]))
+  }
+
+  /** While every input is idle, time passes as on the clock, from where it stood, so that the last windows close. `now`: monotonic, ms. */
+  drift(now: number): void {
+    if (!this.isIdle || this.#value === Number.NEGATIVE_INFINITY) {
+      this.#drift = null
+      return
+    }
+    this.#drift ??= { from: this.#value, since: now }
+    this.#value = Math.max(this.#value, Math.floor(this.#drift.from + now - this.#drift.since))
+  }
+
+  /** All that the sources will ever hold was read. */
+  endOfSources(): void {
+    for (const source of this.#sources) source.end()
+  }
+
+  /** The least over the inputs that are not idle; where all are, over those that have ever said something. */
+  #moved(): void {
+    let [active, idle] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+    for (const input of this.#inputs) {
+      if (!input.idle) active = Math.min(active, input.watermark)
+      else if (input.watermark > Number.NEGATIVE_INFINITY) idle = Math.min(idle, input.watermark)
+    }
+    const least = active === Number.POSITIVE_INFINITY ? idle : active
+    if (least > this.#value && least !== Number.POSITIVE_INFINITY) this.#value = least
+  }
+}
+
+function take(input: Input, report: UpstreamReport): void {
+  input.idle = report === 'idle'
+  if (report !== 'idle' && report > input.watermark) input.watermark = report
+}
+
+/** Event time of one source partition: its newest event time less the lateness that its source allows. */
+export class SourceTime implements Input {
+  #watermark: number
+  #idle = false
+  readonly #latenessMs: number
+  readonly #moved: () => void
+
+  constructor(latenessMs: number, committed: number, moved: () => void) {
+    this.#latenessMs = latenessMs
+    this.#watermark = committed
+    this.#moved = moved
+  }
+
+  get watermark(): number {
+    return this.#watermark
+  }
+
+  get idle(): boolean {
+    return this.#idle
+  }
+
+  /** Nothing has come for as long as the source allows. */
+  becomeIdle(): void {
+    if (this.#watermark === endOfTime) return
+    this.#idle = true
+    this.#moved()
+  }
+
+  /** It has something to read again: from now on it holds the watermark where it is. */
+  becomeActive(): void {
+    this.#idle = false
+  }
+
+  end(): void {
+    this.#idle = false
+    this.#watermark = endOfTime
+    this.#moved()
+  }
+
+  /** A record at `time` comes next. Returns its stamp: the watermark that it is older than, or −Infinity where it can't be late. */
+  see(time: number): number {
+    const watermark = time - this.#latenessMs
+    if (watermark > this.#watermark) {
+      this.#watermark = watermark
+      this.#moved()
+      return Number.NEGATIVE_INFINITY
+    }
+    return time < this.#watermark ? this.#watermark : Number.NEGATIVE_INFINITY
+  }
+}

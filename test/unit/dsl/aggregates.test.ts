@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import * as aggregates from '../../../service/dsl/aggregates.ts'
+import type { AggregateFunctions, RecordInfo } from '../../../service/topology/node.ts'
+
+type Value = { readonly k: string; readonly n: number }
+const record: RecordInfo = { key: 'key', timestamp: 0, headers: {} }
+const of = (value: unknown) => (value as Value).n
+const nameOf = (value: unknown) => (value as Value).k
+
+/** Whole numbers, so that sums are exact; names that are properties of every object are names like any other. */
+const values = fc.array(
+  fc.record({ k: fc.constantFrom('a', 'b', '', '__proto__', 'constructor'), n: fc.integer({ min: -1_000, max: 1_000 }) }),
+  { minLength: 1, maxLength: 12 },
+)
+const built: readonly aggregates.Aggregate[] = [
+  aggregates.count('s'),
+  aggregates.sum('s', of),
+  aggregates.min('s', of),
+  aggregates.max('s', of),
+  aggregates.average('s', of),
+  aggregates.countByValue('s', nameOf),
+  aggregates.reduce('s', { fn: (left, right) => ({ k: nameOf(left) + nameOf(right), n: of(left) + of(right) }) }),
+]
+
+/** Frozen at each step: no function may change what it was given. */
+const fold = ({ initial, add }: AggregateFunctions, list: readonly Value[]): unknown =>
+  list.reduce<unknown>((state, value) => Object.freeze(add(state, value, record)), Object.freeze(initial('key')))
+
+test('what is merged is what would have come of all values, in their order', () => {
+  for (const { functions } of built) {
+    const { merge, function: called } = functions
+    assert.ok(merge !== undefined, called)
+    fc.assert(
+      fc.property(values, values, (left, right) => {
+        assert.deepEqual(merge(fold(functions, left), fold(functions, right)), fold(functions, [...left, ...right]), called)
+      }),
+    )
+  }
+})
+
+test('what is removed was never there', () => {
+  const removing = built.filter(({ functions }) => functions.remove !== undefined)
+  assert.deepEqual(
+    removing.map(({ functions }) => functions.function),
+    ['count', 'sum', 'average', 'countByValue'],
+  )
+  for (const { functions } of removing) {
+    fc.assert(
+      fc.property(values, values, (leaving, staying) => {
+        const left = leaving.reduce(
+          (state, value) => Object.freeze(functions.remove?.(state, value)),
+          fold(functions, [...leaving, ...staying]),
+        )
+        assert.deepEqual(left, fold(functions, staying), functions.function)
+      }),
+    )
+  }
+})
+
+test('numbers and texts that leave are checked as those that come', () => {
+  const bad = { k: 5, n: Number.NaN }
+  for (const { functions } of [aggregates.sum('s', of), aggregates.average('s', of)])
+    assert.throws(() => functions.remove?.(functions.initial('key'), bad), /takes finite numbers, and user code returned NaN/)
+  const { functions } = aggregates.countByValue('s', nameOf)
+  assert.throws(() => functions.remove?.({}, bad), /takes strings, and user code returned number/)
+  assert.deepEqual(functions.remove?.({ a: 1 }, { k: 'constructor' }), { a: 1 })
+})

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { hopping, json, stream, topology, tumbling, type Windowed } from '../../../service/index.ts'
+import { type TestDriver, testDriver } from '../../../service/testing.ts'
+
+interface Event {
+  readonly key: string
+  readonly value: string
+  readonly timestamp: number
+  readonly partition?: number
+}
+
+/** Rows of an output as `key[start,end)=value`, with a mark where they are final. */
+const rowsOf = (driver: TestDriver, topic: string): readonly string[] =>
+  driver.read<Windowed<unknown>>(topic).map(({ key, value }) => {
+    const { start, end, value: row, closedBy } = value
+    return `${String(key)}[${start},${end})=${String(row)}${closedBy === undefined ? '' : '.'}`
+  })
+
+const events = stream('events', { value: json<string>() }).byKey()
+const concatenated = { initial: () => '', add: (left: string, right: string) => (left === '' ? right : `${left}+${right}`) }
+
+async function withDriver(of: Parameters<typeof testDriver>, work: (driver: TestDriver) => Promise<void>): Promise<void> {
+  const driver = await testDriver(...of)
+  try {
+    await work(driver)
+  } finally {
+    await driver.stop()
+  }
+}
+
+const at = (...times: readonly number[]): readonly Event[] => times.map((timestamp) => ({ key: 'a', value: 'x', timestamp }))
+
+describe('tumbling windows', () => {
+  const counted = (grace: number) => {
+    const counts = events.window(tumbling(2, { grace })).count('counts')
+    return topology('counts', [
+      counts.emit('append').to('finals', { value: json() }),
+      counts.emit('update').to('updates', { value: json() }),
+      counts.late().to('late', { value: json() }),
+    ])
+  }
+
+  test('a window closes when the watermark reaches its end and the grace is over; what comes later is late', () =>
+    withDriver([counted(1)], async (driver) => {
+      driver.send('events', ...at(0, 1, 2, 1, 0, 5, 0))
+      await driver.drain()
+      assert.deepEqual(rowsOf(driver, 'finals'), ['a[0,2)=4.', 'a[2,4)=1.'])
+      assert.deepEqual(
+        driver.read('late').map(({ timestamp }) => timestamp),
+        [0],
+      )
+    }))
+
+  test('a longer grace takes what would have been late', () =>
+    withDriver([counted(2)], async (driver) => {
+      driver.send('events', ...at(0, 1, 2, 0, 3, 0, 4, 0, 30))
+      await driver.drain()
+      assert.deepEqual(rowsOf(driver, 'finals'), ['a[0,2)=4.', 'a[2,4)=2.', 'a[4,6)=1.'])
+    }))
+
+  test('the answer is that of any cut into batches', async () => {
+    for (const batchRecordsMax of [1, 2, 3, 100]) {
+      await withDriver([counted(1), { batchRecordsMax }], async (driver) => {
+        driver.send('events', ...at(0, 1, 2, 1, 0, 5, 0))
+        await driver.finish()
+        assert.deepEqual(rowsOf(driver, 'finals'), ['a[0,2)=4.', 'a[2,4)=1.', 'a[4,6)=1.'])
+      })
+    }
+  })
+
+  test('`update` has each changed window once a batch, and at last exactly the rows of `append`', () =>
+    withDriver([counted(0)], async (driver) => {
+      for (const times of [[0, 1, 1], [1, 3], [7]]) {
+        driver.send('events', ...at(...times))
+        await driver.batch()
+      }
+      assert.deepEqual(rowsOf(driver, 'updates'), ['a[0,2)=3', 'a[0,2)=4.', 'a[2,4)=1', 'a[2,4)=1.', 'a[6,8)=1'])
+      assert.deepEqual(rowsOf(driver, 'finals'), ['a[0,2)=4.', 'a[2,4)=1.'])
+    }))
+
+  test('a final row carries the last moment of its window, an update the newest event', () =>
+    withDriver([counted(0)], async (driver) => {
+      driver.send('events', ...at(4, 5))
+      await driver.drain()
+      assert.deepEqual(
+        driver.read('updates').map(({ timestamp }) => timestamp),
+        [5],
+      )
+      driver.send('events', ...at(100))
+      await driver.drain()
+      assert.deepEqual(
+        driver.read('finals').map(({ timestamp }) => timestamp),
+        [5],
+      )
+    }))
+
+  test('rows of one window come in the order of their key bytes', () =>
+    withDriver([counted(0)], async (driver) => {
+      const keys = ['b', 'é', 'a', 'Z', 'aa', '10', '9']
+      driver.send('events', ...keys.map((key) => ({ key, value: 'x', timestamp: 0 })), ...at(10))
+      await driver.drain()
+      const expected = keys.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+      assert.deepEqual(
+        rowsOf(driver, 'finals'),
+        expected.map((key) => `${key}[0,2)=1.`),
+      )
+    }))
+
+  test('open windows, the watermark and what was late survive a crash', () =>
+    withDriver([counted(1)], async (driver) => {
+      driver.send('events', ...at(0, 1, 2))
+      await driver.drain()
+      await driver.crash()
+      driver.send('events', ...at(1, 0, 5))
+      await driver.drain()
+      await driver.crash()
+      driver.send('events', ...at(0, 2, 4))
+      await driver.finish()
+      assert.deepEqual(rowsOf(driver, 'finals'), ['a[0,2)=4.', 'a[2,4)=1.', 'a[4,6)=2.'])
+      assert.deepEqual(
+        driver.read('late').map(({ timestamp }) => timestamp),
+        [0, 2],
+      )
+    }))
+
+  test('windows that begin before the epoch are as good as any', () => {
+    const source = stream('signed', { value: json<number>(), time: (value) => value })
+    const counts = source
+      .byKey()
+      .window(tumbling(10, { offset: 5 }))
+      .count('signed')
+    return withDriver([topology('signed', [counts.emit('append').to('finals', { value: json() })])], async (driver) => {
+      driver.send('signed', ...[-5, -1, 4, 5].map((value) => ({ key: 'a', value, timestamp: 1 })))
+      await driver.finish()
+      assert.deepEqual(rowsOf(driver, 'finals'), ['a[-5,5)=3.', 'a[5,15)=1.'])
+    })
+  })
+
+  test('a record far ahead of the clock is invalid, and closes nothing', () => {
+    const source = stream('events', { value: json<string>(), onInvalid: 'skip', futureMax: '1 hour' })
+    const counts = source.byKey().window(tumbling(2)).count('future')
+    const of = topology('future', [counts.emit('append').to('finals', { value: json() })])
+    return withDriver([of, { now: 1000 }], async (driver) => {
+      driver.send('events', ...at(0, 100 * 365 * 86_400_000, 1))
+      await driver.drain()
+      assert.deepEqual(rowsOf(driver, 'finals'), [])
+      await driver.finish()
+      assert.deepEqual(rowsOf(driver, 'finals'), ['a[0,2)=2.'])
+    })
+  })
+})
+
+describe('hopping windows', () => {
+  const joined = topology('joined', [
+    events
+      .window(hopping(10, 5, { grace: 5 }))
+      .aggregate('joined', concatenated)
+      .emit('append')
+      .to('finals', { value: json() }),
+  ])
+  const ofCase = (records: readonly (readonly [string, string, number])[]) =>
+    records.map(([key, value, timestamp]) => ({ key, value, timestamp }))
+
+  test('a record is in each window that holds it', () =>
+    withDriver([joined], async (driver) => {
+      const first = [
+        ['A', '1', 0],
+        ['B', '2', 1],
+        ['C', '3', 2],
+        ['D', '4', 3],
+        ['A', '1', 9],
+        ['A', '1', 15],
+      ] as const
+      driver.send('events', ...ofCase(first))
+      await driver.drain()
+      const soon = ['A[-5,5)=1.', 'B[-5,5)=2.', 'C[-5,5)=3.', 'D[-5,5)=4.']
+      assert.deepEqual(rowsOf(driver, 'finals'), [...soon, 'A[0,10)=1+1.', 'B[0,10)=2.', 'C[0,10)=3.', 'D[0,10)=4.'])
+      const second = [
+        ['A', '1', 10],
+        ['B', '2', 11],
+        ['D', '4', 12],
+        ['B', '2', 13],
+        ['C', '3', 14],
+        ['A', '1', 20],
+      ] as const
+      driver.send('events', ...ofCase(second))
+      await driver.drain()
+      assert.deepEqual(rowsOf(driver, 'finals'), ['A[5,15)=1+1.', 'B[5,15)=2+2.', 'C[5,15)=3.', 'D[5,15)=4.'])
+    }))
+
+  test('finals are those of a plain reference, over cuts, crashes, partitions and a repartition', async () => {
+    const event = fc.record({
+      key: fc.constantFrom('a', 'b', 'c'),
+      timestamp: fc.integer({ min: 0, max: 60 }),
+      partition: fc.integer({ min: 0, max: 1 }),
+    })
+    const run = fc.record({
+      events: fc.array(event, { minLength: 1, maxLength: 30 }),
+      lateness: fc.integer({ min: 0, max: 20 }),
+      grace: fc.integer({ min: 0, max: 5 }),
+      size: fc.integer({ min: 1, max: 12 }),
+      advance: fc.integer({ min: 1, max: 12 }),
+      batchRecordsMax: fc.constantFrom(1, 2, 7, 1000),
+      crashes: fc.boolean(),
+      keyed: fc.boolean(),
+      workers: fc.constantFrom(1, 2),
+    })
+    await fc.assert(
+      fc.asyncProperty(run, async ({ events: sent, lateness, grace, batchRecordsMax, crashes, keyed, workers, ...sizes }) => {
+        const [size, advance] = [Math.max(sizes.size, sizes.advance), Math.min(sizes.size, sizes.advance)]
+        const source = stream('events', { value: json<string>(), lateness, idleAfter: false })
+        const byKey = keyed ? source.byKey() : source.keyBy((value) => value)
+        const counts = byKey.window(hopping(size, advance, { grace })).count('counts')
+        const of = topology('counts', [counts.emit('append').to('finals', { value: json() })])
+        // Keyed input has each key in one partition.
+        const partitionOf = ({ key, partition }: (typeof sent)[number]) => (keyed ? key.charCodeAt(0) % 2 : partition)
+        await withDriver([of, { partitions: 2, batchRecordsMax, workers }], async (driver) => {
+          for (const { key, timestamp, ...rest } of sent) {
+            driver.send('events', { key, value: key, timestamp, partition: partitionOf({ key, timestamp, ...rest }) })
+            if (crashes && timestamp % 7 === 0) {
+              await driver.batch()
+              await driver.crash()
+            }
+          }
+          await driver.finish()
+          assert.deepEqual([...rowsOf(driver, 'finals')].sort(), reference(sent, { size, advance, grace, lateness, partitionOf }))
+        })
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+/** What should come out, computed over the whole input: a record is taken by the windows that its own partition had not passed. */
+function reference<E extends { readonly key: string; readonly timestamp: number }>(
+  sent: readonly E[],
+  {
+    size,
+    advance,
+    grace,
+    lateness,
+    partitionOf,
+  }: { size: number; advance: number; grace: number; lateness: number; partitionOf: (event: E) => number },
+): readonly string[] {
+  const watermarks = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  const counts = new Map<string, number>()
+  for (const event of sent) {
+    const partition = partitionOf(event)
+    const watermark = Math.max(watermarks[partition] ?? 0, event.timestamp - lateness)
+    watermarks[partition] = watermark
+    for (let start = event.timestamp - size + 1; start <= event.timestamp; start++) {
+      if (((start % advance) + advance) % advance !== 0 || start + size + grace <= watermark) continue
+      const row = `${event.key}[${start},${start + size})`
+      counts.set(row, (counts.get(row) ?? 0) + 1)
+    }
+  }
+  return [...counts].map(([row, count]) => `${row}=${count}.`).sort()
+}
