@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { enableCompileCache, flushCompileCache } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { caudal } from './cli/caudal.ts'
 import { showCursor } from './cli/live-view.ts'
 import type { Parts, Terminal } from './cli/parts.ts'
@@ -37,6 +38,8 @@ const parts: Parts = {
   version: versionOf(new URL('../package.json', import.meta.url)),
   onSignal,
   exit: (code) => process.exit(code),
+  readStandardInput: () => text(process.stdin),
+  deliver: (output) => new Promise((resolve) => stdout.write(output, () => resolve())),
   openLog: ({ logLevel: level, logFile: file }) => pinoLog({ level, file }),
   // Imported when they are needed: `--help` and a refused start load no clients.
   loadTopology: async (url, exportName) => (await import('./runtime/load-topology.ts')).loadTopology(url, exportName),
@@ -47,6 +50,7 @@ const parts: Parts = {
     flushCompileCache()
     return supervisor
   },
+  openTestDriver: async (topology, options) => (await import('./runtime/driver.ts')).testDriver(topology, options),
   startHttpServer: async (options) => (await import('./http/http-server.ts')).startHttpServer(options),
   startSandbox: async (options) => (await import('./sandbox/sandbox.ts')).startSandbox(options),
   kafkaWires: async (configuration, log) => {

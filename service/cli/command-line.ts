@@ -4,6 +4,7 @@ import type { Given } from '../config.ts'
 import { settingsByKey } from '../config/settings.ts'
 import { keyByFlagName, suggestion } from '../config/spelling.ts'
 import type { Command, CommandArguments } from './command.ts'
+import { readOptionValues } from './option-values.ts'
 import { isOption, type OptionName, options } from './options.ts'
 
 /** A command, with what was given to it. */
@@ -39,18 +40,14 @@ export function readCommandLine(words: readonly string[], commands: readonly Com
   const defects = [...found.defects]
   const unknownNames = defects.length > 0
   if (!wanted.help && !wanted.version) defects.push(...operandDefects(operands, { command, commands, unknownNames }))
-  const seconds = found.options.get('seconds')?.at(-1)
-  if (seconds !== undefined && !/^\d+(\.\d+)?$/.test(seconds))
-    defects.push(`--seconds: must be a number of seconds, is "${seconds}"`)
+  const { values, defects: valueDefects } = readOptionValues(found.options)
   return {
     command,
     file: unknownNames && operands.length > 2 ? undefined : (operands[1] ?? command?.defaultFile),
-    exportName: found.options.get('export')?.at(-1) ?? 'default',
-    seconds: seconds === undefined ? undefined : Number(seconds),
-    configFiles: found.options.get('config') ?? [],
+    ...values,
     ...wanted,
     flags: { given: found.given, defects: [] },
-    defects,
+    defects: [...defects, ...valueDefects],
   }
 }
 

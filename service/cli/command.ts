@@ -1,17 +1,14 @@
 /** One command of the command line: how it is called, and what it does. */
 import type { Layer } from '../config.ts'
 import type { ExitCode } from '../runtime/running.ts'
+import type { OptionValues } from './option-values.ts'
 import type { OptionName } from './options.ts'
 import type { Parts } from './parts.ts'
 
 /** What the words of a command line give to their command. */
-export interface CommandArguments {
+export interface CommandArguments extends OptionValues {
   /** As it was given, or the command's default; undefined where it cannot be told from the value of an unknown option. */
   readonly file: string | undefined
-  readonly exportName: string
-  /** Undefined: until it is stopped. */
-  readonly seconds: number | undefined
-  readonly configFiles: readonly string[]
   /** Configuration keys that were given as flags. */
   readonly flags: Layer
   /** Everything that is wrong with the words, flags of unknown names included. */

@@ -3,5 +3,6 @@ import type { Command } from './command.ts'
 import { describeCommand } from './describe-command.ts'
 import { devCommand } from './dev-command.ts'
 import { runCommand } from './run-command.ts'
+import { tryCommand } from './try-command.ts'
 
-export const commands: readonly Command[] = [runCommand, devCommand, describeCommand]
+export const commands: readonly Command[] = [runCommand, devCommand, tryCommand, describeCommand]

@@ -72,7 +72,8 @@ function collect<T>(defects: string[], step: () => T): T | undefined {
   }
 }
 
-function keepDefects(defects: string[], error: unknown): void {
+/** What a step found wrong, for a list of everything that is. @throws any other error */
+export function keepDefects(defects: string[], error: unknown): void {
   if (!(error instanceof ConfigurationError)) throw error
   defects.push(...error.defects)
 }

@@ -5,6 +5,7 @@ import type { Topology } from '../dsl/topology.ts'
 import type { HttpServer, HttpServerOptions } from '../http/http-server.ts'
 import type { Log } from '../log.ts'
 import type { StartSupervisor, WireFactory } from '../runtime/running.ts'
+import type { TestDriver, TestDriverOptions } from '../runtime/test-driver.ts'
 import type { Sandbox, SandboxOptions } from '../sandbox/sandbox.ts'
 
 /** The terminal, or what stands in its place. */
@@ -30,9 +31,14 @@ export interface Parts {
   onSignal(handler: () => void): () => void
   /** Ends the process at once: what is left under way dies with it. */
   exit(code: number): void
+  /** All of standard input, to its end. */
+  readStandardInput(): Promise<string>
+  /** Writes to standard output; resolves when whoever reads it has taken all: the process may end then. */
+  deliver(text: string): Promise<void>
   openLog(configuration: Configuration): Log
   loadTopology(url: URL, exportName: string): Promise<Topology>
   readonly startSupervisor: StartSupervisor
+  openTestDriver(topology: Topology, options: TestDriverOptions): Promise<TestDriver>
   startHttpServer(options: HttpServerOptions): Promise<HttpServer>
   startSandbox(options: SandboxOptions): Promise<Sandbox>
   /** Connections to the brokers of the configuration. */

@@ -3,6 +3,7 @@
  * whose windows can close. What the windows are is up to a KeyLogic.
  */
 import { dueMark, type KeyWindows as Held } from '../codec/key-windows.ts'
+import { FatalError } from '../errors.ts'
 import type { Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
@@ -148,6 +149,7 @@ export class KeyedWindows<S> implements StatefulOperator {
       if (mark.value === undefined || mark.bucket === null) continue
       const { bucket } = mark
       const entry = this.#view.entry(mark.key)
+      if (!entry.loaded) throw new FatalError('Defect in caudal: a key whose windows are due was not loaded.')
       const held = heldBy<S>(entry)
       this.#view.set(mark, undefined, bucket)
       if (held === undefined) continue

@@ -176,7 +176,7 @@ class Driver implements TestDriver {
     throw new RangeError(`the topology has no source topic '${topic}'; it has ${known}`)
   }
 
-  #append(topic: string, record: BytesToSend & { readonly headers?: Readonly<Record<string, Buffer>> }): void {
+  #append(topic: string, record: BytesToSend): void {
     const partitions = this.#partitions(topic)
     const key = record.key ?? null
     const partition = record.partition ?? (key === null ? this.#rotation++ % partitions : partitionForKey(key, partitions))

@@ -25,6 +25,7 @@ export interface BytesToSend {
   readonly value: Buffer | null
   readonly timestamp?: number
   readonly partition?: number
+  readonly headers?: Readonly<Record<string, Buffer>>
 }
 export interface ReadRecord<V> {
   readonly key: unknown

@@ -29,7 +29,13 @@ export class TimeReports {
       const told = this.#told.get(topic)
       const report = reportOf(watermark)
       if (report === told?.report || report === Number.NEGATIVE_INFINITY) continue
-      if (report === 'idle' || (!this.#isDrifting() && now - (told?.at ?? Number.NEGATIVE_INFINITY) >= aloneEveryMs)) return true
+      // Behind the end nothing comes that it could go with.
+      if (
+        report === 'idle' ||
+        report === endOfTime ||
+        (!this.#isDrifting() && now - (told?.at ?? Number.NEGATIVE_INFINITY) >= aloneEveryMs)
+      )
+        return true
     }
     return false
   }

@@ -188,17 +188,19 @@ export class Worker {
   /** The state backend being away is waited for, until there is mail: a revocation or a stop must not wait for Redis. */
   async #load(tasks: readonly Task[], stage: number): Promise<void> {
     const { clock, flags, log } = this.#parts
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 0; ; ) {
       const loads = tasks.flatMap(({ pipeline }) => pipeline.stages[stage]?.load() ?? [])
       if (loads.length === 0) return
       const results = await Promise.allSettled(loads)
       const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
-      if (failures.length === 0) return
+      // What came may name more: the marks in a bucket name the keys that are due.
+      if (failures.length === 0) continue
       const worse = failures.find((failure) => !(failure instanceof StoreUnavailableError))
       if (worse !== undefined) throw worse
       if (attempt === 0) log.warn({ error: String(failures[0]) }, 'the state backend is away: the batch waits for it')
       flags.advance()
       await clock.sleep(Math.min(1000, 20 * 2 ** attempt), this.#interruption.signal)
+      attempt += 1
       if (this.#mail.length > 0)
         throw new RetakeError('the batch was given up: the supervisor wants something while the state backend is away')
     }

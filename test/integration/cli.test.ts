@@ -1,7 +1,7 @@
 /** The command line as a user meets it: a process, its output and its exit code. Needs no broker. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
@@ -16,6 +16,7 @@ const directory = mkdtempSync(join(tmpdir(), 'caudal-cli-'))
 after(() => rmSync(directory, { recursive: true }))
 
 const shipped = 'topologies/customer-spend.ts'
+const hourly = (kind: string) => `topologies/hourly-purchases.${kind}`
 const service = pathToFileURL(join(root, 'service', 'index.ts')).href
 
 function topologyFile(name: string, content: string): string {
@@ -51,13 +52,29 @@ suite('command line', { concurrency: 2 }, () => {
   test('no command: the help, on standard error, with exit code 2', async () => {
     const { code, out, error } = await caudal([])
     assert.deepEqual([code, out], [2, ''])
-    assert.match(error, /a command is needed: run, dev, describe\n[^]*Usage:/)
+    assert.match(error, /a command is needed: run, dev, try, describe\n[^]*Usage:/)
   })
 
   test('describe needs no configuration', async () => {
     const { code, out } = await caudal(['describe', shipped])
     assert.equal(code, 0)
     assert.match(out, /customer-spend/)
+  })
+
+  test('try runs a file on a file, and prints what came out', async () => {
+    const { code, out, error } = await caudal(['try', hourly('ts'), '--input', hourly('input.jsonl')])
+    assert.deepEqual([code, error], [0, ''])
+    assert.equal(out, readFileSync(join(root, hourly('golden.jsonl')), 'utf8'))
+  })
+
+  test('a fault of the topology ends try with exit code 1, and prints nothing', async () => {
+    const faulty = topologyFile(
+      'faulty.ts',
+      `import { json, stream, topology } from '${service}'\nconst fail = () => { throw new Error('broken') }\nexport default topology('faulty', stream('a', { value: json<number>() }).map(fail).to('b', { value: json() }))\n`,
+    )
+    const { code, out, error } = await caudal(['try', faulty, '--input', topologyFile('one.jsonl', '{"value":1}\n')])
+    assert.deepEqual([code, out], [1, ''])
+    assert.match(error, /^caudal: topic a, partition 0, offset 0: map failed: Error: broken/)
   })
 
   test('all defects at once, from every source', async () => {

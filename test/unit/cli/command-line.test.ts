@@ -33,6 +33,11 @@ suite('command line', () => {
     assert.deepEqual(read('run').defects, ['a topology file is needed: caudal run <file>'])
   })
 
+  test('what try runs on; - is standard input', () => {
+    const { file, input, partitions, batch, now, defects } = read('try a.ts --input - --partitions 4 --batch 7 --now 5')
+    assert.deepEqual([file, input, partitions, batch, now, defects], ['a.ts', '-', 4, 7, 5, []])
+  })
+
   test('help and version need nothing else', () => {
     assert.deepEqual(
       [read('--help').help, read('-h').help, read('run --help').help, read('--version').version],
@@ -42,13 +47,16 @@ suite('command line', () => {
   })
 
   for (const [words, ...defects] of [
-    ['', 'a command is needed: run, dev, describe'],
+    ['', 'a command is needed: run, dev, try, describe'],
     ['rnu a.ts', 'rnu: unknown command; did you mean run?'],
     ['run a.ts b.ts', 'b.ts: one word too many; caudal run takes one file'],
     ['run a.ts --worker 3', '--worker: unknown option; did you mean --workers?'],
     ['run a.ts --workers', '--workers: needs a value'],
     ['run a.ts --workers --seconds 3', '--workers: needs a value'],
     ['run a.ts --seconds soon', '--seconds: must be a number of seconds, is "soon"'],
+    ['run a.ts --input b.jsonl', '--input: unknown option'],
+    ['try a.ts --partitions 0', '--partitions: must be an integer from 1 to 1000, is "0"'],
+    ['try a.ts --workers 3', '--workers: unknown option'],
     ['describe a.ts --workers 3', '--workers: unknown option'],
     ['describe a.ts --seconds 3', '--seconds: unknown option'],
     [

@@ -14,6 +14,7 @@ import { json, stream, topology } from '../../../service/index.ts'
 import { silentLog } from '../../../service/log.ts'
 import { ManualClock } from '../../../service/memory/manual-clock.ts'
 import type { Outcome, RunningSupervisor, StartOptions, SupervisorState } from '../../../service/runtime/running.ts'
+import { absentParts } from '../../support/parts.ts'
 
 const made = topology('copy', stream('in', { value: json<number>() }).to('out', { value: json() }))
 const url = new URL('file:///copy.ts')
@@ -38,23 +39,14 @@ async function stage(metrics = new PromMetrics()) {
   }
   const snapshots = [await metrics.snapshot()]
   const parts: Parts = {
+    ...absentParts,
     clock,
-    directory: '/',
-    environment: {},
-    version: '1',
-    terminal: {
-      interactive: false,
-      columns: () => 80,
-      rows: () => 24,
-      write: (text) => void seen.lines.push(text),
-      complain: () => {},
-    },
+    terminal: { ...absentParts.terminal, write: (text) => void seen.lines.push(text) },
     onSignal: (handler) => {
       signal = handler
       return () => {}
     },
     exit: (code) => void seen.exits.push(code),
-    openLog: () => silentLog,
     loadTopology: async () => made,
     startSupervisor: async (options) => {
       seen.starts.push(options)
@@ -64,9 +56,6 @@ async function stage(metrics = new PromMetrics()) {
       seen.httpOpen++
       return { url: 'http://127.0.0.1:1', close: async () => void seen.httpOpen-- }
     },
-    startSandbox: () => Promise.reject(new Error('not here')),
-    kafkaWires: () => Promise.reject(new Error('not here')),
-    memoryWires: () => Promise.reject(new Error('not here')),
   }
   const run = (seconds?: number) => {
     const stop = stopRequest(parts, 10_000)

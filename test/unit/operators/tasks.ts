@@ -133,7 +133,8 @@ export class Tasks {
         for (const slice of own) this.#pipelines.get(id)?.accept(slice)
       }
       for (let stage = 0; stage < Math.max(...pipelines.map(({ stages }) => stages.length)); stage++) {
-        await Promise.all(pipelines.flatMap(({ stages }) => stages[stage]?.load() ?? []))
+        const loads = () => pipelines.flatMap(({ stages }) => stages[stage]?.load() ?? [])
+        for (let under = loads(); under.length > 0; under = loads()) await Promise.all(under)
         for (const { stages } of pipelines) stages[stage]?.run()
       }
       for (const pipeline of pipelines) pipeline.end()
