@@ -90,7 +90,7 @@ export async function commitBatch(resources: WorkerResources, batch: Batch, prod
   const successor = (): Promise<Membership | null> =>
     membership.successor(batch.frozen, ids, 0.6 * parts.settings.transactionTimeoutMs)
   await producer.commitOffsets(parts.ids.group, batch.frozen.membership, offsets, successor)
-  await producer.end(true)
+  await producer.commit()
   parts.metrics.add('caudal_transactions_total', 1, { outcome: 'committed' })
   if (produced.duplicate) throw new RetakeError('a batch was produced twice: its offsets are unknown, though it was committed')
 }
