@@ -6,6 +6,7 @@ import type {
   BranchNode,
   FilterNode,
   FlatMapNode,
+  LookupNode,
   MapNode,
   OutletNode,
   PeekNode,
@@ -14,6 +15,7 @@ import type {
   RepartitionNode,
   SinkNode,
   SourceNode,
+  StaticTable,
   TopologyNode,
   UnionNode,
   UserFn,
@@ -74,6 +76,20 @@ export const filterNode = (input: TopologyNode, fn: UserFn<boolean>): FilterNode
 
 export const peekNode = (input: TopologyNode, fn: UserFn): PeekNode =>
   Object.freeze({ kind: 'peek', ...step(input), fn: checkedFunction('peek', fn) })
+
+export const lookupNode = (
+  input: TopologyNode,
+  table: StaticTable,
+  { keyOf, combine }: Pick<LookupNode, 'keyOf' | 'combine'>,
+): LookupNode =>
+  Object.freeze({
+    kind: 'lookup',
+    ...step(input),
+    detail: `table: ${table.source}`,
+    table,
+    keyOf: checkedFunction('keyOf of lookup', keyOf),
+    combine: checkedFunction('combine of lookup', combine),
+  })
 
 export const unionNode = (inputs: readonly TopologyNode[]): UnionNode => Object.freeze({ kind: 'union', ...step(...inputs) })
 

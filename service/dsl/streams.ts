@@ -3,6 +3,7 @@ import type {
   Aggregation,
   CodecWhereLossy,
   Fn,
+  GlobalTable,
   KeyByOptions,
   KeyEncoder,
   LastWhereLossy,
@@ -25,6 +26,15 @@ export interface Stream<K, V> {
   filter(fn: Fn<K, V, boolean>): Stream<K, V>
   /** Looks at each record and changes nothing. */
   peek<R>(fn: Fn<K, V, NotAsync<R>>): Stream<K, V>
+  /**
+   * Each record with the row of a static table under the key that `keyOf` gives, a string; `undefined` where there is none. Rows are
+   * frozen, as all records see the same ones.
+   */
+  lookup<W, R>(
+    table: GlobalTable<W>,
+    keyOf: Fn<K, V, string>,
+    combine: (value: V, row: W | undefined, record: RecordInfo<K>) => NotAsync<R>,
+  ): Stream<K, R>
   union<W extends readonly unknown[]>(...others: { [I in keyof W]: Stream<K, W[I]> }): Stream<K, V | W[number]>
   /** Each record goes to the first branch whose test it passes, else to `rest`. */
   branch<B extends Readonly<Record<string, Fn<K, V, boolean>>> & { readonly rest?: never }>(

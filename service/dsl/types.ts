@@ -117,6 +117,11 @@ export interface Aggregation<K, V, A> {
   readonly merge?: (left: A, right: A) => A
 }
 
+/** A table that every worker has whole, for `lookup`. */
+export interface GlobalTable<V> {
+  readonly [brand]: (value: V) => V
+}
+
 /** The end of a stream: what a topology is made of. */
 export interface Sink {
   readonly [brand]: 'sink'

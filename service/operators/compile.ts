@@ -12,7 +12,17 @@ import type { Subtopology } from '../topology/graph.ts'
 import type { TaskClock } from '../time/task-clock.ts'
 import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
-import type { AggregateNode, PrintNode, RekeyedNode, RepartitionNode, TopologyNode, WindowNode } from '../topology/node.ts'
+import type {
+  AggregateNode,
+  LookupNode,
+  PrintNode,
+  RekeyedNode,
+  RepartitionNode,
+  StaticTable,
+  TableRows,
+  TopologyNode,
+  WindowNode,
+} from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Aggregate } from './aggregate.ts'
@@ -26,16 +36,21 @@ import { type RepartitionInputParts, repartitionInput } from './repartition-inpu
 import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
 import { stageOf } from './stage.ts'
 import type { StatefulOperator } from './stateful.ts'
-import { branch, fanOut, filter, flatMap, map, peek } from './stateless.ts'
+import { branch, fanOut, filter, flatMap, lookup, map, peek } from './stateless.ts'
 import { needsBefore, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
 import { windowOperator } from './window-operator.ts'
+
+/** Of static tables, their rows. */
+export type Tables = ReadonlyMap<StaticTable, TableRows>
 
 export interface CompileParts {
   readonly partition: number
   readonly plan: Plan
   /** By store. */
   readonly views: ReadonlyMap<string, StateView>
+  /** The rows of every static table. */
+  readonly tables: Tables
   readonly outputs: OutputBuffer
   readonly metrics: Metrics
   readonly print: (printed: PrintedBatch) => void
@@ -44,7 +59,7 @@ export interface CompileParts {
   readonly time: TaskClock | null
 }
 
-/** @throws FatalError where `views` lacks a store */
+/** @throws FatalError where `views` lacks a store, or `tables` a table */
 export function compileTask(subtopology: Subtopology, parts: CompileParts): TaskPipeline {
   return new Compiler(subtopology, parts).pipeline()
 }
@@ -177,6 +192,8 @@ class Compiler {
         return filter(node, failed, this.#next(node))
       case 'peek':
         return peek(node, failed, this.#next(node))
+      case 'lookup':
+        return lookup(node, this.#rowsOf(node), { failed, next: this.#next(node) })
       case 'branch':
         return branch(node, failed, this.#outlets(node))
       case 'union':
@@ -278,6 +295,12 @@ class Compiler {
     const view = this.#parts.views.get(store)
     if (view === undefined) throw new FatalError(`Defect in caudal: the task has no store ${store}.`)
     return view
+  }
+
+  #rowsOf({ table }: LookupNode): TableRows {
+    const rows = this.#parts.tables.get(table)
+    if (rows === undefined) throw new FatalError(`Defect in caudal: the table ${table.source} was not read.`)
+    return rows
   }
 
   #print(node: PrintNode): Push {

@@ -26,7 +26,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
   for (const topic of requiredTopics(graph))
     kafka.createTopic(topic, { partitions, configs: { 'message.timestamp.after.max.ms': anyTime } })
   const cluster = new Cluster(kafka.wire('driver'), clock)
-  const { plan, topics } = await prepare({
+  const prepared = await prepare({
     graph,
     application: topology.name,
     cluster,
@@ -36,8 +36,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
     replicationFactor: -1,
   })
   const processes = new DriverProcesses({
-    plan,
-    topics,
+    ...prepared,
     kafka,
     clock,
     workers: options.workers ?? 1,

@@ -224,7 +224,7 @@ export class WorkerResources {
   }
 
   #open(taken: TakenTask): Task {
-    const { plan, settings, metrics, post } = this.parts
+    const { plan, settings, metrics, post, tables } = this.parts
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
@@ -241,6 +241,7 @@ export class WorkerResources {
       partition,
       plan,
       views,
+      tables,
       outputs: this.outputs,
       metrics,
       print: (rows) => this.printed.add(rows),

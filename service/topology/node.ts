@@ -42,6 +42,22 @@ interface Common {
   readonly topics: readonly TopicUse[]
 }
 
+/** Rows that never change, by key. */
+export type TableRows = ReadonlyMap<string, Value>
+/** A file of rows, read when a worker starts. */
+export interface TableFile {
+  /** A path, from the working directory where it is relative, or a `file:` URL. */
+  readonly location: string | URL
+  readonly format: 'json' | 'jsonl' | 'csv'
+  readonly keyOf: (row: Value) => string
+}
+/** Rows given by the code of the topology, or by a file. */
+export interface StaticTable {
+  /** For messages and describe(): the file as it was given, or how many rows the code has. */
+  readonly source: string
+  readonly rows: TableRows | TableFile
+}
+
 export interface SourceNode extends Common {
   readonly kind: 'source'
   readonly key: Decoder<Key>
@@ -71,6 +87,13 @@ export interface FilterNode extends Common {
 export interface PeekNode extends Common {
   readonly kind: 'peek'
   readonly fn: UserFn
+}
+/** Each record with the row of a table: `undefined` where there is none. The table is no part of the fingerprint. */
+export interface LookupNode extends Common {
+  readonly kind: 'lookup'
+  readonly table: StaticTable
+  readonly keyOf: UserFn<string>
+  readonly combine: (value: Value, row: Value, record: RecordInfo) => Value
 }
 export interface UnionNode extends Common {
   readonly kind: 'union'
@@ -196,6 +219,7 @@ export type TopologyNode =
   | FlatMapNode
   | FilterNode
   | PeekNode
+  | LookupNode
   | UnionNode
   | BranchNode
   | OutletNode

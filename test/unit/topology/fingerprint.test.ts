@@ -8,6 +8,7 @@ import {
   type SessionOptions,
   type Sink,
   sliding,
+  staticTable,
   stream,
   structured,
   topology,
@@ -33,9 +34,14 @@ test('it is 16 hex digits, and stays what it is between versions', () => {
   assert.equal(base(), 'bb112f10527ccc93')
 })
 
-test('functions, stateless steps, sinks and the name of the topology are no part of it', () => {
+test('functions, stateless steps, static tables, sinks and the name of the topology are no part of it', () => {
   const total = read('in')
     .filter((v) => v.n > 0)
+    .lookup(
+      staticTable({ a: 1 }),
+      (v) => v.k,
+      (v) => v,
+    )
     .keyBy((v) => `${v.k}!`)
     .sum('total', (v) => v.n * 2)
   assert.equal(print(total.emit('update').print(), total.filter((n) => n > 1).to('elsewhere', out)), base())
