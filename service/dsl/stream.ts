@@ -17,6 +17,9 @@ export class StreamFacade extends Facade implements Methods<AnyStream> {
   peek(fn: UserFn): AnyStream {
     return this.facades.stream(nodes.peekNode(this.node, fn))
   }
+  withTime(fn: UserFn<number>, options?: Parameters<typeof nodes.withTimeNode>[2]): AnyStream {
+    return this.facades.stream(nodes.withTimeNode(this.node, fn, options))
+  }
   union(...others: readonly AnyStream[]): AnyStream {
     return this.facades.stream(nodes.unionNode([this.node, ...others.map(nodeOf)]))
   }

@@ -12,7 +12,15 @@ import type { Subtopology } from '../topology/graph.ts'
 import type { TaskClock } from '../time/task-clock.ts'
 import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
-import type { AggregateNode, PrintNode, RekeyedNode, RepartitionNode, TopologyNode, WindowNode } from '../topology/node.ts'
+import type {
+  AggregateNode,
+  PrintNode,
+  RekeyedNode,
+  RepartitionNode,
+  TopologyNode,
+  WindowNode,
+  WithTimeNode,
+} from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Aggregate } from './aggregate.ts'
@@ -30,6 +38,7 @@ import { branch, fanOut, filter, flatMap, map, peek } from './stateless.ts'
 import { needsBefore, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
 import { windowOperator } from './window-operator.ts'
+import { withTime } from './with-time.ts'
 
 export interface CompileParts {
   readonly partition: number
@@ -73,7 +82,7 @@ class Compiler {
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
-    this.#watermarks = new NodeWatermarks(subtopology, parts.time?.task, this.#operators)
+    this.#watermarks = new NodeWatermarks(subtopology, parts.time, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
   }
 
@@ -177,6 +186,8 @@ class Compiler {
         return filter(node, failed, this.#next(node))
       case 'peek':
         return peek(node, failed, this.#next(node))
+      case 'withTime':
+        return this.#withTime(node)
       case 'branch':
         return branch(node, failed, this.#outlets(node))
       case 'union':
@@ -226,6 +237,13 @@ class Compiler {
       if (record.keyLatin1 === null) policies.skip(record, 'null-key')
       else next(value, record)
     }
+  }
+
+  #withTime(node: WithTimeNode): Push {
+    const { time } = this.#parts
+    const own =
+      time === null ? {} : { time: { behind: time.behind(this.#subtopology.withTimes.indexOf(node)), now: () => this.#now } }
+    return withTime({ node, policies: this.#policies, failed: this.#failed, next: this.#next(node), ...own })
   }
 
   #repartition(node: RepartitionNode): Push {

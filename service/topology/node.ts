@@ -72,6 +72,13 @@ export interface PeekNode extends Common {
   readonly kind: 'peek'
   readonly fn: UserFn
 }
+/** A new event time from here on: every source partition has a watermark of its own here, as the sources have theirs. */
+export interface WithTimeNode extends Common {
+  readonly kind: 'withTime'
+  readonly fn: UserFn<number>
+  /** ms by which a partition's watermark trails its newest event time. */
+  readonly latenessMs: number
+}
 export interface UnionNode extends Common {
   readonly kind: 'union'
 }
@@ -196,6 +203,7 @@ export type TopologyNode =
   | FlatMapNode
   | FilterNode
   | PeekNode
+  | WithTimeNode
   | UnionNode
   | BranchNode
   | OutletNode
