@@ -5,7 +5,7 @@ import type { Feed } from '../kafka/fetcher.ts'
 import { partitionKey } from '../kafka/partition-key.ts'
 import { parseTaskId, taskId } from '../task-id.ts'
 import type { EventTime, TaskClock } from '../time/task-clock.ts'
-import { type SourceTime, TaskTime, upstreamId } from '../time/task-time.ts'
+import { endOfTime, type SourceTime, TaskTime, upstreamId } from '../time/task-time.ts'
 import { MergedWatermark, type Watermark } from '../time/watermark.ts'
 import type { Subtopology } from '../topology/graph.ts'
 import type { SourceNode, TopologyNode } from '../topology/node.ts'
@@ -14,6 +14,14 @@ import type { Plan } from '../topology/plan.ts'
 import { isTimed } from '../topology/time-flow.ts'
 import type { TakenTask } from './taking.ts'
 
+/** A source partition that was read to its end, may not be idle, and is what the watermark waits for. */
+export interface QuietPartition {
+  readonly topic: string
+  readonly partition: number
+  /** ms from the time it came to its end to the last fetch that was answered. */
+  readonly forMs: number
+}
+
 interface WatchedPartition {
   readonly feed: Feed
   readonly source: SourceNode
@@ -21,6 +29,7 @@ interface WatchedPartition {
   readonly times: readonly (SourceTime | undefined)[]
   /** Of the monotonic clock: since when it was read to its end and nothing came. */
   quietSince: number
+  isQuiet: boolean
   position: number
 }
 
@@ -68,7 +77,7 @@ export class Timekeeper implements TaskClock {
           sourcesOf(node).includes(source) ? this.#withTimes[i]?.source(node.latenessMs, orNever(others[i])) : undefined,
         ),
       ]
-      this.#partitions.set(key, { feed, source, times, quietSince: now, position })
+      this.#partitions.set(key, { feed, source, times, quietSince: now, isQuiet: false, position })
     }
     for (const id of upstreamsOf(plan, taken)) this.task.upstream(id, progress?.upstreamWatermarks[id])
   }
@@ -96,7 +105,8 @@ export class Timekeeper implements TaskClock {
       const { feed, source, times } = partition
       const { position, lastStableOffset, highWatermark, answeredAt } = feed
       const isAtEnd = feed.chunks.length === 0 && position === lastStableOffset && position === highWatermark
-      if (!isAtEnd || position !== partition.position) {
+      partition.isQuiet = isAtEnd && position === partition.position
+      if (!partition.isQuiet) {
         partition.quietSince = now
         partition.position = position
       } else if (source.idleAfter !== null && answeredAt - partition.quietSince >= source.idleAfter) {
@@ -104,6 +114,17 @@ export class Timekeeper implements TaskClock {
       }
     }
     for (const task of this.#tasks()) task.drift(now)
+  }
+
+  /** Those that the watermark waits for, here or downstream, and that nothing but a record of theirs can move. As of the last `observe`. */
+  quiet(): readonly QuietPartition[] {
+    const tasks = this.#tasks()
+    const isWaitedFor = (time: SourceTime | undefined, i: number) =>
+      time !== undefined && time.value !== endOfTime && time.value <= (tasks[i]?.value ?? Number.NEGATIVE_INFINITY)
+    return [...this.#partitions.values()].flatMap(({ feed, source, times, isQuiet, quietSince }) => {
+      if (!isQuiet || source.idleAfter !== null || !times.some(isWaitedFor)) return []
+      return { topic: feed.topic, partition: feed.partition, forMs: feed.answeredAt - quietSince }
+    })
   }
 
   /** Records of these slices come next: their partitions count again. */
