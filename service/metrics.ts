@@ -35,6 +35,10 @@ export const counters = {
 
 export const gauges = {
   caudal_lag_records: { help: 'Records between the position and the end of the partition.', labels: ['topic', 'partition'] },
+  caudal_watermark_held_seconds: {
+    help: 'For how long a silent partition that may not be idle (idleAfter: false) has held windows open; 0 when it no longer does.',
+    labels: ['topic', 'partition'],
+  },
   caudal_tasks: { help: 'Tasks by state.', labels: ['state'] },
   caudal_restore_remaining_records: { help: 'Changelog records still to be restored.', labels: ['store', 'partition'] },
   caudal_apply_queue_bytes: { help: 'Bytes committed to Kafka and not yet applied to the store backend.', labels: [] },

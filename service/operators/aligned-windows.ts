@@ -45,7 +45,8 @@ export class AlignedWindows implements StatefulOperator {
     this.#operator = `${node.function} '${node.name}'`
     this.#view = view
     this.#rows = new WindowRows({ node, outlets, keys })
-    const emitted = () => this.#emitted
+    const emitted = () => this.#emittedSoFar()
+    this.#look()
     this.output = {
       get value() {
         return emitted()
@@ -109,6 +110,13 @@ export class AlignedWindows implements StatefulOperator {
     this.#watermarks = []
     this.#closeUpTo(this.#parts.input.value)
     this.#rows.updated(this.#view.changed(), (end) => ({ start: end - this.#windows.sizeMs, end }))
+  }
+
+  /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
+  #emittedSoFar(): number {
+    const { value } = this.#parts.input
+    if (this.#records.length > 0 || value >= this.#closesAt) return this.#emitted
+    return Math.max(this.#emitted, value - this.#windows.graceMs)
   }
 
   /** Finds the entries of the windows that the record goes into; false where they are all closed. */

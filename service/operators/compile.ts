@@ -22,6 +22,7 @@ import type {
   TableRows,
   TopologyNode,
   WindowNode,
+  WithTimeNode,
 } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
@@ -40,6 +41,7 @@ import { branch, fanOut, filter, flatMap, lookup, map, peek } from './stateless.
 import { needsBefore, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
 import { windowOperator } from './window-operator.ts'
+import { withTime } from './with-time.ts'
 
 /** Of static tables, their rows. */
 export type Tables = ReadonlyMap<StaticTable, TableRows>
@@ -88,7 +90,7 @@ class Compiler {
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
-    this.#watermarks = new NodeWatermarks(subtopology, parts.time?.task, this.#operators)
+    this.#watermarks = new NodeWatermarks(subtopology, parts.time, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
   }
 
@@ -194,6 +196,8 @@ class Compiler {
         return peek(node, failed, this.#next(node))
       case 'lookup':
         return lookup(node, this.#rowsOf(node), { failed, next: this.#next(node) })
+      case 'withTime':
+        return this.#withTime(node)
       case 'branch':
         return branch(node, failed, this.#outlets(node))
       case 'union':
@@ -243,6 +247,13 @@ class Compiler {
       if (record.keyLatin1 === null) policies.skip(record, 'null-key')
       else next(value, record)
     }
+  }
+
+  #withTime(node: WithTimeNode): Push {
+    const { time } = this.#parts
+    const own =
+      time === null ? {} : { time: { behind: time.behind(this.#subtopology.withTimes.indexOf(node)), now: () => this.#now } }
+    return withTime({ node, policies: this.#policies, failed: this.#failed, next: this.#next(node), ...own })
   }
 
   #repartition(node: RepartitionNode): Push {

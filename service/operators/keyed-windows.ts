@@ -71,7 +71,8 @@ export class KeyedWindows<S> implements StatefulOperator {
     this.#view = view
     this.#input = input
     this.#logic = logic
-    const emitted = () => this.#emitted
+    const emitted = () => this.#emittedSoFar()
+    this.#closesAt = this.#firstMark()
     this.output = {
       get value() {
         return emitted()
@@ -130,8 +131,16 @@ export class KeyedWindows<S> implements StatefulOperator {
     }
     this.#waiting = []
     this.#closeUpTo(this.#leadsTo)
-    this.#leadsTo = Number.NEGATIVE_INFINITY
     this.#finishKeys()
+    this.#leadsTo = Number.NEGATIVE_INFINITY
+    this.#closesAt = this.#firstMark()
+  }
+
+  /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
+  #emittedSoFar(): number {
+    const isRunning = this.#leadsTo > Number.NEGATIVE_INFINITY
+    if (isRunning || this.#waiting.length > 0) return this.#emitted
+    return Math.max(this.#emitted, Math.min(this.#input.value, this.#closesAt) - this.#logic.holdBackMs)
   }
 
   /** Of the visited buckets, as far as they are loaded. */

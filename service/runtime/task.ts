@@ -100,7 +100,7 @@ export class Task {
       fingerprint,
       changelogId: store.changelogId,
       positions: this.#sources.map(({ topic, topicId, partition, position }) => ({ topic, topicId, partition, position })),
-      watermark: this.time?.watermark ?? null,
+      ...(this.time?.committed() ?? { watermark: null }),
       upstreamWatermarks: this.time?.task.reports() ?? {},
       keyKinds: this.#keyKinds.known(),
     })
@@ -118,7 +118,7 @@ export class Task {
       metadata: encodeOffsetMetadata({
         batch: this.batch,
         partitionsAtStart,
-        watermark: this.time?.watermarkOf(topic, partition) ?? null,
+        watermarks: this.time?.watermarksOf(topic, partition) ?? [null],
         stores,
       }),
     }))

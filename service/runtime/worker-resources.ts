@@ -12,6 +12,7 @@ import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { Batch } from './batch.ts'
+import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
@@ -53,6 +54,7 @@ export class WorkerResources {
   readonly heartbeats: HeartbeatRequests
   readonly tasks: TaskSet
   readonly purge: RepartitionPurge
+  readonly #held: HeldWatermarks
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
   #frozen: FrozenMembership | null = null
@@ -93,6 +95,7 @@ export class WorkerResources {
       compression: settings.compression,
     })
     this.printed = new PrintedRows(parts.post)
+    this.#held = new HeldWatermarks(parts)
     this.purge = new RepartitionPurge({ plan: parts.plan, cluster, clock, log })
     this.tasks = new TaskSet({
       clock,
@@ -167,7 +170,9 @@ export class WorkerResources {
     metrics.set('caudal_apply_queue_bytes', this.queue.bytes)
     metrics.set('caudal_tasks', this.tasks.running.size, { state: 'running' })
     metrics.set('caudal_tasks', this.tasks.takingCount, { state: 'restoring' })
-    for (const { feeds } of this.tasks.running.values()) for (const feed of feeds) reportLag(metrics, feed)
+    const tasks = [...this.tasks.running.values()]
+    for (const { feeds } of tasks) for (const feed of feeds) reportLag(metrics, feed)
+    this.#held.look(tasks.flatMap(({ time }) => time?.quiet() ?? []))
   }
 
   /** A stop with grace: what was committed reaches the backend, if that is not away for the time given. */

@@ -92,7 +92,7 @@ export class Worker {
           tasks.giveUpAll()
           break
         case 'end-of-sources':
-          for (const task of tasks.running.values()) task.time?.task.endOfSources()
+          for (const task of tasks.running.values()) task.time?.endOfSources()
           break
         case 'stop':
           this.#isStopping = true

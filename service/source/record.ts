@@ -71,6 +71,13 @@ export class RecordInput {
     const { topic, partition, columns, timestamps, first, provenance, stamps } = this
     return new RecordInput({ topic, partition, columns, timestamps, first, keys, provenance, stamps })
   }
+
+  /** The same records with event times that are still to be filled in, and no stamps. */
+  withTimes(): RecordInput {
+    const { topic, partition, columns, first, keys, provenance } = this
+    const timestamps = new Float64Array(this.timestamps.length)
+    return new RecordInput({ topic, partition, columns, timestamps, first, keys, provenance })
+  }
 }
 
 /** Stands for a key that was not decoded yet: every other value may be a key. */
@@ -165,6 +172,11 @@ export class StreamRecord implements RecordInfo {
 
   get origin(): Origin | undefined {
     return this.#input.provenance.origin(this.#input, this.#index)
+  }
+
+  /** The same record with the event times of another input. */
+  withTimes(input: RecordInput): StreamRecord {
+    return new StreamRecord(input, this.#index, this.#keyLatin1 ?? undefined, this.#key)
   }
 
   /** The same record with another key. */

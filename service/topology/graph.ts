@@ -1,5 +1,5 @@
 /** A topology cut into sub-topologies at its repartition topics. */
-import type { StoreSpec, SourceNode, TopologyDefinition, TopologyNode } from './node.ts'
+import type { StoreSpec, SourceNode, TopologyDefinition, TopologyNode, WithTimeNode } from './node.ts'
 import { isRepartition, isSource } from './order.ts'
 import { type NamedRepartition, resolve } from './resolve.ts'
 import { timedRepartitions, timeStore } from './time-flow.ts'
@@ -19,6 +19,8 @@ export interface Subtopology {
   /** Names of `repartitionSources`, sorted. */
   readonly repartitionNames: readonly string[]
   readonly stores: readonly StoreSpec[]
+  /** In the order of `nodes`: what is committed of a withTime is found again by its place among them. */
+  readonly withTimes: readonly WithTimeNode[]
 }
 
 export interface Graph {
@@ -82,6 +84,7 @@ function subtopologyOf(nodes: readonly TopologyNode[], component: ReadonlySet<To
     sourceTopics: sources.flatMap((source) => source.topics.flatMap((topic) => topic.name ?? [])).sort(),
     repartitionNames: repartitionSources.map((node) => node.name).sort(),
     stores: members.flatMap((node) => node.stores),
+    withTimes: members.filter((node) => node.kind === 'withTime'),
   }
 }
 

@@ -95,6 +95,13 @@ export interface LookupNode extends Common {
   readonly keyOf: UserFn<string>
   readonly combine: (value: Value, row: Value, record: RecordInfo) => Value
 }
+/** A new event time from here on: every source partition has a watermark of its own here, as the sources have theirs. */
+export interface WithTimeNode extends Common {
+  readonly kind: 'withTime'
+  readonly fn: UserFn<number>
+  /** ms by which a partition's watermark trails its newest event time. */
+  readonly latenessMs: number
+}
 export interface UnionNode extends Common {
   readonly kind: 'union'
 }
@@ -220,6 +227,7 @@ export type TopologyNode =
   | FilterNode
   | PeekNode
   | LookupNode
+  | WithTimeNode
   | UnionNode
   | BranchNode
   | OutletNode

@@ -1,6 +1,6 @@
 /** What is wrong with a topology as a whole; what one call can see is refused by that call. */
 import { ConfigurationError } from '../errors.ts'
-import type { SourceNode, TopologyDefinition, TopologyNode } from './node.ts'
+import type { SourceNode, TopologyDefinition, TopologyNode, WithTimeNode } from './node.ts'
 import { isRepartition, isSource, repartitionName, storesDownstream, topologicalOrder } from './order.ts'
 import { sourceDifferences } from './resolve.ts'
 
@@ -11,6 +11,7 @@ export function assertValid(definition: TopologyDefinition): void {
     ...sourceDefects(order.filter(isSource)),
     ...storeDefects(order),
     ...repartitionDefects(order),
+    ...timeDefects(order),
     ...loopDefects(order, definition),
     ...policyDefects(order.filter(isSource), definition),
   ]
@@ -63,6 +64,19 @@ function unnamedSentence(step: string, stores: readonly string[]): string {
   const found =
     stores.length === 0 ? 'has no store downstream' : `has ${stores.length} stores downstream (${stores.toSorted().join(', ')})`
   return `A ${step} needs a \`name\` for its repartition topic: it is named after the one store downstream, and this one ${found}.`
+}
+
+/** The watermark of a source partition ends where records of several partitions meet: at a repartition topic, and in a state. */
+function timeDefects(order: readonly TopologyNode[]): readonly string[] {
+  const isBarrier = (node: TopologyNode) => isRepartition(node) || node.stores.length > 0
+  return order
+    .filter((node): node is WithTimeNode => node.kind === 'withTime')
+    .flatMap((node) => topologicalOrder(node.inputs).find(isBarrier) ?? [])
+    .map((barrier) => {
+      const step = barrier.label ?? ('function' in barrier ? barrier.function : barrier.kind)
+      const what = barrier.name === undefined ? `a ${step}` : `${step} '${barrier.name}'`
+      return `A withTime stands behind ${what}, where the watermarks of the source partitions have become one: put withTime before the ${step}.`
+    })
 }
 
 function loopDefects(order: readonly TopologyNode[], definition: TopologyDefinition): readonly string[] {

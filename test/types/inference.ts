@@ -53,6 +53,11 @@ expectTypeOf(narrow.map((v, record) => [v.n, record.key] as const)).toEqualTypeO
 expectTypeOf(narrow.flatMap((v) => [v.n, v.t])).toEqualTypeOf<Stream<string, number | 'a'>>()
 expectTypeOf(narrow.filter((v) => v.n > 0)).toEqualTypeOf<Stream<string, Narrow>>()
 expectTypeOf(narrow.peek(() => {})).toEqualTypeOf<Stream<string, Narrow>>()
+expectTypeOf(narrow.withTime((v) => v.n, { lateness: '10 minutes' })).toEqualTypeOf<Stream<string, Narrow>>()
+// @ts-expect-error an event time is a number
+narrow.withTime((v) => v.t)
+// @ts-expect-error and it is there at once
+narrow.withTime(async (v) => v.n)
 const mixed = narrow.map((v): string | number => v.n)
 expectTypeOf(mixed.filter((v): v is number => typeof v === 'number')).toEqualTypeOf<Stream<string, number>>()
 expectTypeOf(mixed.filter((v) => typeof v === 'number')).toEqualTypeOf<Stream<string, number>>()

@@ -133,7 +133,7 @@ export class WindowBed {
   /** Starts again from what was committed. */
   async crash(): Promise<void> {
     const committed = this.#time.value
-    const watermarks = this.#sources.map(({ watermark }) => watermark)
+    const watermarks = this.#sources.map(({ value }) => value)
     this.#time = new TaskTime({ committed })
     this.#sources = watermarks.map((watermark) => this.#time.source(this.#options.lateness, watermark))
     const { marker } = this.#view

@@ -76,6 +76,42 @@ test('two repartition topics with one name are refused, given or not', () => {
   )
 })
 
+test('withTime stands before whatever brings partitions together', () => {
+  const time = ({ n }: Value) => n
+  const keyed = read('a').keyBy((v) => v.k, { name: 'keyed' })
+  assertDefects(defects([keyed.records().withTime(time).print()]), [
+    /A withTime stands behind keyBy 'keyed', where .* have become one: put withTime before the keyBy\./,
+  ])
+  assertDefects(defects([read('a').union(keyed.records()).withTime(time).print()]), [/behind keyBy 'keyed'/])
+  assertDefects(defects([read('a').global({ name: 'all' }).records().withTime(time).print()]), [/put withTime before the global/])
+  const hours = read('a').byKey().window(tumbling('1 hour')).count('hours')
+  assertDefects(
+    defects([
+      hours
+        .emit('append')
+        .withTime(() => 0)
+        .print(),
+    ]),
+    [/behind count 'hours', .*: put withTime before the count\./],
+  )
+  assertDefects(
+    defects([
+      read('a')
+        .byKey()
+        .count('c')
+        .emit('update')
+        .withTime(() => 0)
+        .print(),
+    ]),
+    [/behind count 'c'/],
+  )
+  const before = read('a').byKey().records().withTime(time).withTime(time)
+  const partitioned = read('b')
+    .keyBy((v) => v.k, { alreadyPartitioned: true })
+    .records()
+  assertDefects(defects([before.union(partitioned.withTime(time)).byKey().count('c').to('x', out)]), [])
+})
+
 test('a topology does not read what it writes', () => {
   assertDefects(defects([read('a').to('a', out), read('a').to('a', out)]), [/'a' is both read and written: .* its own output/])
   assertDefects(defects([read('a').print()], { deadLetterTopic: 'a' }), [/'a' is both read and the dead-letter topic/])
