@@ -14,8 +14,8 @@ export interface HoppingSlice {
 
 /** At least one slice: a key that has none has no state. */
 export interface HoppingState {
-  /** The windows of the key that end here or before have closed. */
-  readonly closed: number
+  /** The end of the first window that is open and has anything. */
+  readonly next: number
   /** By start, then by stamp. Apart from the newest, into which most records go: so one of them copies no list. */
   readonly older: readonly HoppingSlice[]
   readonly newest: HoppingSlice
@@ -25,13 +25,13 @@ export interface HoppingState {
 const stamped = 2 ** 31
 
 /**
- * The end of what has closed (float64), then each slice, the newest last: its start (float64), the length of its value (4 bytes, the first
+ * The end of the next window (float64), then each slice, the newest last: its start (float64), the length of its value (4 bytes, the first
  * bit set where there is a stamp), the value by `codec`, and the stamp (float64); big-endian.
  */
 export function hoppingState(codec: CodecFor<unknown>): Codec<HoppingState> & FieldsWriter<HoppingState> {
   const name = `hopping(${codec.name})`
-  const writeFields = (fields: FieldWriter, { closed, older, newest }: HoppingState): void => {
-    fields.float64(closed)
+  const writeFields = (fields: FieldWriter, { next, older, newest }: HoppingState): void => {
+    fields.float64(next)
     for (const slice of older) writeSlice(fields, slice, codec)
     writeSlice(fields, newest, codec)
   }
@@ -41,11 +41,11 @@ export function hoppingState(codec: CodecFor<unknown>): Codec<HoppingState> & Fi
     encode: (state: HoppingState) => encodeFields({ writeFields }, state),
     decode: (bytes: Buffer) => {
       const fields = new FieldReader(bytes, name)
-      const closed = fields.float64()
+      const next = fields.float64()
       const older: HoppingSlice[] = []
       for (;;) {
         const slice = sliceFrom(fields, codec)
-        if (fields.isAtEnd) return { closed, older, newest: slice }
+        if (fields.isAtEnd) return { next, older, newest: slice }
         older.push(slice)
       }
     },

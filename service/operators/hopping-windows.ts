@@ -1,17 +1,7 @@
 /** Hopping windows whose aggregates can be merged: a record goes into one slice of time, and windows are put together as they close. */
 import type { AlignedWindows as Alignment } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
-import {
-  closeUpTo,
-  contentOf,
-  type HoppingState,
-  nextEnd,
-  openEnds,
-  sliceAt,
-  sliceStart,
-  withoutSlice,
-  withSlice,
-} from '../windows/hopping.ts'
+import { closeNext, contentOf, type HoppingState, openEnds, sliceAt, sliceStart, withChange } from '../windows/hopping.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
 import type { WindowParts } from './window-parts.ts'
@@ -60,7 +50,7 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
   }
 
   dueOf(state: HoppingState): number {
-    return nextEnd(state, this.#windows) + this.holdBackMs - 1
+    return state.next + this.holdBackMs - 1
   }
 
   /** The windows of all keys end at the same times: there are few of them. */
@@ -72,8 +62,8 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
     const { failed, late, outlets } = this.#parts
     const windows = this.#windows
     const { timestamp: time } = record
-    const passed = watermark - windows.graceMs
-    const bound = Math.max(passed, record.stamp - windows.graceMs)
+    const closed = watermark - windows.graceMs
+    const bound = Math.max(closed, record.stamp - windows.graceMs)
     if (bound >= lastEnd(time, windows)) {
       late(record, 'all')
       outlets.late?.(value, record)
@@ -82,8 +72,8 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
     const isPartlyLate = bound >= firstEnd(time, windows)
     const start = sliceStart(time, windows)
     // What closed by the watermark is closed for the key; what only its own partition has passed is closed for the record alone.
-    const stamp = isPartlyLate && bound > passed ? bound : inTime
-    const slice = sliceAt(start, stamp, state)
+    const stamp = isPartlyLate && bound > closed ? bound : inTime
+    const slice = sliceAt({ start, stamp }, state)
     let kept: unknown
     try {
       kept = this.#values.add(slice?.value, value, record)
@@ -94,15 +84,14 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
     if (isPartlyLate) late(record, 'some')
     if (kept === undefined && slice === undefined) return state
     if (outlets.update !== undefined) this.#touch(entry.key, { start, stamp, newest: time })
-    if (kept === undefined) return state && withoutSlice({ start, stamp }, state)
-    return withSlice({ start, stamp, value: kept }, Math.max(state?.closed ?? passed, passed), state)
+    return withChange({ start, stamp, value: kept, closed }, state, windows)
   }
 
   close(key: string, state: HoppingState): HoppingState | undefined {
-    const end = nextEnd(state, this.#windows)
+    const { next: end } = state
     const aggregate = this.#values.total(contentOf(end, state, this.#windows), key)
     if (aggregate !== undefined) this.#release({ key, end, aggregate, timestamp: end - 1, closedBy: 'time' })
-    return closeUpTo(end, state, this.#windows)
+    return closeNext(state, this.#windows)
   }
 
   /** Keys come as their state was found or changed, which a restart may change: their rows wait, to be put in the order of records. */

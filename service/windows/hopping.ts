@@ -17,17 +17,6 @@ export function sliceStart(time: number, { sizeMs, advanceMs, offsetMs }: Hoppin
   return time < end ? begin : end
 }
 
-/** The end of the window that is next to close. */
-export function nextEnd({ closed, older, newest }: HoppingState, windows: Hopping): number {
-  let next = Number.POSITIVE_INFINITY
-  for (const slice of older) {
-    next = Math.min(next, firstOpenEnd(slice, closed, windows))
-    // What came in time for all its windows is in none that ends before those of the slices behind it.
-    if (slice.stamp === Number.NEGATIVE_INFINITY) return next
-  }
-  return Math.min(next, firstOpenEnd(newest, closed, windows))
-}
-
 /** The values of the slices in the window that ends at `end`, in the order of time. */
 export function contentOf(end: number, state: HoppingState, { sizeMs }: Hopping): readonly unknown[] {
   const values: unknown[] = []
@@ -38,74 +27,85 @@ export function contentOf(end: number, state: HoppingState, { sizeMs }: Hopping)
 }
 
 /** The ends of the open windows that have the slice. */
-export function openEnds(
-  slice: Pick<HoppingSlice, 'start' | 'stamp'>,
-  { closed }: HoppingState,
-  windows: Hopping,
-): readonly number[] {
+export function openEnds(slice: Place, { next }: HoppingState, windows: Hopping): readonly number[] {
   const ends: number[] = []
   const last = lastEnd(slice.start, windows)
-  for (let end = firstOpenEnd(slice, closed, windows); end <= last; end += windows.advanceMs) ends.push(end)
+  for (let end = firstEndOf(slice, next - 1, windows); end <= last; end += windows.advanceMs) ends.push(end)
   return ends
 }
 
-/** The state with the window that ends at `end`, and all before, closed; undefined where nothing is left. */
-export function closeUpTo(end: number, state: HoppingState, { sizeMs, advanceMs }: Hopping): HoppingState | undefined {
-  const nextStart = end + advanceMs - sizeMs
-  const { older, newest } = state
-  if (newest.start < nextStart) return undefined
-  let gone = 0
-  while (gone < older.length && (older[gone]?.start ?? nextStart) < nextStart) gone += 1
-  return { closed: end, older: gone === 0 ? older : older.slice(gone), newest }
+/** The state with its next window closed; undefined where nothing is left. */
+export function closeNext({ next, older, newest }: HoppingState, windows: Hopping): HoppingState | undefined {
+  const nextStart = next + windows.advanceMs - windows.sizeMs
+  const left = [...older, newest].filter(({ start }) => start >= nextStart)
+  return stateOf(left, next, windows)
 }
 
-/** The state with that slice instead of the one of its start and stamp, if there is one, and `closed` as it is then. */
-export function withSlice(slice: HoppingSlice, closed: number, state: HoppingState | undefined): HoppingState {
-  if (state === undefined) return { closed, older: [], newest: slice }
-  const { older, newest } = state
-  const order = compare(slice, newest)
-  if (order === 0) return { closed, older, newest: slice }
-  if (order > 0) return { closed, older: [...older, newest], newest: slice }
-  const index = placeOf(slice, older)
-  return { closed, older: older.toSpliced(index, isAt(index, slice, older) ? 1 : 0, slice), newest }
+/** What a record makes of the slice that it goes into. */
+export interface SliceChange extends Place {
+  /** Undefined where nothing is left of the slice. */
+  readonly value: unknown
+  /** All windows that end here or before have closed. */
+  readonly closed: number
 }
 
-/** The state without the slice of that start and stamp; undefined where nothing is left. */
-export function withoutSlice(slice: Pick<HoppingSlice, 'start' | 'stamp'>, state: HoppingState): HoppingState | undefined {
-  const { older, newest, closed } = state
-  if (compare(slice, newest) !== 0) {
-    const index = placeOf(slice, older)
-    return isAt(index, slice, older) ? { closed, older: older.toSpliced(index, 1), newest } : state
-  }
-  const last = older.at(-1)
-  return last === undefined ? undefined : { closed, older: older.slice(0, -1), newest: last }
+/** Undefined where nothing is left of the state. */
+export function withChange(change: SliceChange, state: HoppingState | undefined, windows: Hopping): HoppingState | undefined {
+  const { start, stamp, value, closed } = change
+  const slice = value === undefined ? undefined : { start, stamp, value }
+  if (slice === undefined || state === undefined) return stateOf(replaced(change, slice, slicesOf(state)), closed, windows)
+  const { next, older, newest } = state
+  if (isSame(newest, slice)) return { next, older, newest: slice }
+  const others = replaced(change, slice, slicesOf(state))
+  return { next: Math.min(next, firstEndOf(slice, closed, windows)), older: others.slice(0, -1), newest: others.at(-1) ?? slice }
 }
 
 /** The slice of that start and stamp; undefined where there is none. */
-export function sliceAt(start: number, stamp: number, state: HoppingState | undefined): HoppingSlice | undefined {
-  if (state === undefined) return undefined
-  const { older, newest } = state
-  if (newest.start === start && newest.stamp === stamp) return newest
-  const index = placeOf({ start, stamp }, older)
-  return isAt(index, { start, stamp }, older) ? older[index] : undefined
+export function sliceAt(place: Place, state: HoppingState | undefined): HoppingSlice | undefined {
+  if (state === undefined || isSame(state.newest, place)) return state?.newest
+  const { older } = state
+  const found = older[placeOf(place, older)]
+  return found !== undefined && isSame(found, place) ? found : undefined
 }
 
 type Place = Pick<HoppingSlice, 'start' | 'stamp'>
 
-const compare = (a: Place, b: Place): number => (a.start === b.start ? Math.sign(a.stamp - b.stamp || 0) : a.start - b.start)
+const slicesOf = (state: HoppingState | undefined): readonly HoppingSlice[] =>
+  state === undefined ? [] : [...state.older, state.newest]
 
-const isAt = (index: number, place: Place, slices: readonly HoppingSlice[]): boolean => {
-  const found = slices[index]
-  return found !== undefined && compare(found, place) === 0
+/** Windows that end at `closed` or before have closed. Undefined without slices. */
+function stateOf(slices: readonly HoppingSlice[], closed: number, windows: Hopping): HoppingState | undefined {
+  const newest = slices.at(-1)
+  if (newest === undefined) return undefined
+  let next = Number.POSITIVE_INFINITY
+  for (const slice of slices) {
+    next = Math.min(next, firstEndOf(slice, closed, windows))
+    // What came in time for all its windows is in none that ends before those of the slices behind it.
+    if (slice.stamp === Number.NEGATIVE_INFINITY) break
+  }
+  return { next, older: slices.slice(0, -1), newest }
 }
 
+/** The slices with `slice` instead of the one at `place`, if there is one; without that one where `slice` is undefined. */
+function replaced(place: Place, slice: HoppingSlice | undefined, slices: readonly HoppingSlice[]): readonly HoppingSlice[] {
+  const index = placeOf(place, slices)
+  const found = slices[index]
+  const gone = found !== undefined && isSame(found, place) ? 1 : 0
+  return slices.toSpliced(index, gone, ...(slice === undefined ? [] : [slice]))
+}
+
+const isSame = (a: Place, b: Place): boolean => a.start === b.start && a.stamp === b.stamp
+
 /** Where a slice stands, or would stand. From the end: most records are among the newest of their key. */
-function placeOf(place: Place, slices: readonly HoppingSlice[]): number {
+function placeOf({ start, stamp }: Place, slices: readonly HoppingSlice[]): number {
   let index = slices.length
-  for (let before = slices[index - 1]; before !== undefined && compare(before, place) >= 0; before = slices[index - 1]) index -= 1
+  for (let before = slices[index - 1]; before !== undefined; before = slices[index - 1]) {
+    if (before.start < start || (before.start === start && before.stamp < stamp)) break
+    index -= 1
+  }
   return index
 }
 
-/** The end of the first open window that has the slice. */
-const firstOpenEnd = ({ start, stamp }: Place, closed: number, windows: Hopping): number =>
+/** The end of the first window that has the slice and is not closed. */
+const firstEndOf = ({ start, stamp }: Place, closed: number, windows: Hopping): number =>
   firstEnd(Math.max(start, stamp, closed), windows)

@@ -75,13 +75,13 @@ describe('states of windows as bytes', () => {
     const codec = hoppingState(json())
     const never = Number.NEGATIVE_INFINITY
     const newest = { start: 10, stamp: never, value: { a: 1 } }
-    roundTrips(codec, { closed: never, older: [], newest })
+    roundTrips(codec, { next: -7, older: [], newest })
     const older = [
       { start: -5, stamp: never, value: 1 },
       { start: 5, stamp: never, value: [2] },
       { start: 5, stamp: 17, value: null },
     ]
-    const state = { closed: 4, older, newest }
+    const state = { next: 4, older, newest }
     roundTrips(codec, state)
     roundTrips(codec, { ...state, newest: { ...newest, stamp: -3 } })
     const written = encoded(codec, state)
