@@ -2,6 +2,7 @@
 import { FatalError } from '../errors.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { placeOf, put, type Sessions } from '../windows/sessions.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import { refusePromise } from './policies.ts'
@@ -10,6 +11,7 @@ import type { WindowParts } from './window-parts.ts'
 
 export class GapSessions implements KeyLogic<Sessions> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SessionSpec>
   readonly #operator: string
   readonly #gapMs: number

@@ -9,7 +9,6 @@ import type { StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { Value } from '../topology/node.ts'
-import { dueBucket } from '../windows/due-buckets.ts'
 import { DueQueue } from './due-queue.ts'
 import type { StatefulOperator } from './stateful.ts'
 
@@ -29,6 +28,8 @@ export interface KeyLogic<S> {
   begin(): void
   /** The watermark that has to be passed before anything is to be done for the key; Infinity where nothing ever is. */
   dueOf(state: S): number
+  /** The bucket in which a mark waits until the key is due: a whole number from `watermark` to `due`. */
+  markAt(due: number, watermark: number): number
   /** Returns the very same state where the record changes nothing, because it is late or code of the topology threw on it. */
   add(state: S | undefined, arrival: Arrival): S | undefined
   /** Does what is due at `dueOf(state)`; undefined where nothing is left. */
@@ -233,7 +234,7 @@ export class KeyedWindows<S> implements StatefulOperator {
     if (state === undefined && marks.length === 0) return this.#view.set(entry, undefined, entry.timestamp)
     const due = this.#dueOf(entry)
     if (due === Number.POSITIVE_INFINITY || marks.some((time) => time <= due)) return
-    const time = dueBucket(due, this.#input.value)
+    const time = this.#logic.markAt(due, this.#input.value)
     this.#view.set(this.#view.bucket(time).fresh(entry.key), dueMark, entry.timestamp)
     this.#view.set(entry, { marks: [...marks, time], state }, entry.timestamp)
   }

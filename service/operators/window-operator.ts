@@ -1,6 +1,8 @@
 /** The operator of each kind of windows. */
+import { sharesSlices } from '../topology/window-text.ts'
 import { AlignedWindows } from './aligned-windows.ts'
 import { GapSessions } from './gap-sessions.ts'
+import { HoppingWindows } from './hopping-windows.ts'
 import { KeyedWindows } from './keyed-windows.ts'
 import { MarkerSessions } from './marker-sessions.ts'
 import { SlidingWindows } from './sliding-windows.ts'
@@ -11,8 +13,12 @@ export function windowOperator({ node, ...parts }: WindowParts): StatefulOperato
   const { windows } = node
   const { view, input } = parts
   switch (windows.kind) {
-    case 'aligned':
-      return new AlignedWindows({ ...parts, node: { ...node, windows } })
+    case 'aligned': {
+      const own = { ...parts, node: { ...node, windows } }
+      return sharesSlices(windows, node)
+        ? new KeyedWindows({ view, input, logic: new HoppingWindows(own) })
+        : new AlignedWindows(own)
+    }
     case 'session': {
       const { startsWith, endsWith } = windows
       const own = { ...parts, node: { ...node, windows } }

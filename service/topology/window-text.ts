@@ -1,6 +1,6 @@
 /** Windows as text: for people, and for the fingerprint. */
 import { durationText } from '../duration.ts'
-import type { WindowNode, WindowSpec } from './node.ts'
+import type { AlignedWindows, WindowNode, WindowSpec } from './node.ts'
 
 /** `tumbling 1 hour, grace 10 minutes`: kind and parameters, without those that are 0 or left out. */
 export function windowsText(windows: WindowSpec): string {
@@ -30,16 +30,20 @@ function parameters(windows: WindowSpec): readonly string[] {
   }
 }
 
+/** Whether windows are kept as slices of time, which overlapping ones have in common, instead of each by itself. */
+export const sharesSlices = ({ sizeMs, advanceMs }: AlignedWindows, { merge }: Pick<WindowNode, 'merge'>): boolean =>
+  advanceMs < sizeMs && merge !== undefined
+
 /**
- * What must be the same for the state of windows to be the same state: kind and sizes, without grace. Hopping windows may be kept as
- * slices where their aggregates can be merged or subtracted, so that belongs to it; of markers, that they are there.
+ * What must be the same for the state of windows to be the same state: kind and sizes, without grace; of hopping windows, whether they
+ * share slices; of markers, that they are there.
  */
-export function windowsLayout(windows: WindowSpec, { remove, merge }: Pick<WindowNode, 'remove' | 'merge'>): string {
+export function windowsLayout(windows: WindowSpec, functions: Pick<WindowNode, 'merge'>): string {
   switch (windows.kind) {
     case 'aligned': {
       const { sizeMs, advanceMs, offsetMs } = windows
-      const slices = { remove: remove !== undefined, merge: merge !== undefined }
-      return JSON.stringify({ aligned: [sizeMs, advanceMs, offsetMs], ...(advanceMs < sizeMs ? slices : {}) })
+      const slices = sharesSlices(windows, functions) ? { slices: true } : {}
+      return JSON.stringify({ aligned: [sizeMs, advanceMs, offsetMs], ...slices })
     }
     case 'sliding':
       return JSON.stringify({ sliding: windows.spanMs })

@@ -25,7 +25,7 @@ test('an aggregate over windows has windows, functions, and one bucketed store o
   const of = (v: Value) => v.n
   const kinds = [
     { windows: hours, stored: (codec: string) => codec },
-    { windows: hopping(10, 5), stored: (codec: string) => codec },
+    { windows: hopping(10, 5), stored: (codec: string) => `key-windows(hopping(${codec}))` },
     { windows: sliding(10), stored: (codec: string) => `key-windows(sliding(${codec}))` },
     { windows: sessions, stored: (codec: string) => `key-windows(sessions(${codec}))` },
   ]

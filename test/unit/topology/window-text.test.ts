@@ -22,9 +22,9 @@ test('windows are told by kind and parameters, without those that are 0', () => 
 
 test('the layout stays what it is between versions', () => {
   const merge = (left: unknown) => left
-  const layout = (windows: unknown) => windowsLayout(specOf(windows), { merge, remove: undefined })
+  const layout = (windows: unknown) => windowsLayout(specOf(windows), { merge })
   assert.equal(layout(tumbling(10, { offset: 3, grace: 5 })), '{"aligned":[10,10,3]}')
-  assert.equal(layout(hopping(10, 5)), '{"aligned":[10,5,0],"remove":false,"merge":true}')
+  assert.equal(layout(hopping(10, 5)), '{"aligned":[10,5,0],"slices":true}')
   assert.equal(layout(sliding(10)), '{"sliding":10}')
   assert.equal(layout(session({ gap: 10 })), '{"session":10,"startsWith":false,"endsWith":false,"order":"time"}')
   const byMarker = session({ endsWith: mark, order: 'arrival' })
