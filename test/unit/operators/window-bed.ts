@@ -7,9 +7,9 @@ import { type KeyedStream, stream, type WindowedTable } from '../../../service/i
 import type { StatefulOperator } from '../../../service/operators/stateful.ts'
 import type { Push } from '../../../service/source/push.ts'
 import { noHeaders, type Origin, RecordInput, Stamps, StreamRecord } from '../../../service/source/record.ts'
-import { listBuckets } from '../../../service/state/bucket-times.ts'
 import { chunksOf } from '../../../service/state/chunks.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
+import { countEntries } from '../../../service/state/entry-counts.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { ScriptedStore } from '../../../service/state/scripted-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
@@ -139,7 +139,7 @@ export class WindowBed {
     const { marker } = this.#view
     const handle = this.#opened()
     this.#view = this.#newView()
-    this.#view.attach(handle, marker.position, await listBuckets(handle, marker))
+    this.#view.attach(handle, marker.position, await countEntries(handle, marker))
     this.#operator = this.#newOperator()
   }
 
