@@ -108,8 +108,12 @@ export interface SessionStream<K, V> extends Omit<WindowedStream<K, V>, 'aggrega
 
 /** The row of each key, as it changes. */
 export interface Table<K, A> {
-  /** The rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). */
-  emit(mode: 'update'): Stream<K, A>
+  /**
+   * `update`: the rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). `complete`: every row of the task,
+   * in the order of key bytes, in each batch that changed or deleted one; all with the newest event time that went in. It reads the whole
+   * store each time, into memory: for small tables.
+   */
+  emit(mode: 'update' | 'complete'): Stream<K, A>
   /** Each changed row, once a batch, as it was and as it is. */
   changes(): Stream<K, { readonly before: A | undefined; readonly after: A | undefined }>
   map<B>(fn: (row: A, key: K) => B): Table<K, B>
@@ -122,8 +126,12 @@ export interface Table<K, A> {
 export interface WindowedTable<K, A, V = unknown> {
   /** Each window once, when it is final. */
   emit(mode: 'append'): Stream<K, Windowed<A> & { readonly closedBy: ClosedBy }>
-  /** Each window as it changes, once a batch, and a last time with `closedBy`. */
-  emit(mode: 'update'): Stream<K, Windowed<A>>
+  /**
+   * `update`: each window as it changes, once a batch, and a last time with `closedBy`. `complete`: all open windows of the task, by end,
+   * start and key bytes, in each batch that changed or closed one; all with the newest event time that went in, or at which one closed.
+   * It reads all that is open each time, into memory: for few windows and keys.
+   */
+  emit(mode: 'update' | 'complete'): Stream<K, Windowed<A>>
   /** The records that came when every window they belong to had closed. */
   late(): Stream<K, V>
   /** Sessions with `startsWith`: the records that belong to no session. */

@@ -14,6 +14,7 @@ import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type {
   AggregateNode,
+  EmitNode,
   LookupNode,
   PrintNode,
   RekeyedNode,
@@ -21,13 +22,18 @@ import type {
   StaticTable,
   TableRows,
   TopologyNode,
+  WindowEmitNode,
   WindowNode,
+  WindowSideNode,
   WithTimeNode,
 } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
 import { Aggregate } from './aggregate.ts'
+import type { AllRows } from './all-rows.ts'
+import { CompleteEmit } from './complete-emit.ts'
 import { Counts } from './counts.ts'
+import { HeldRows } from './held-rows.ts'
 import type { KeyKinds } from './key-kinds.ts'
 import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
@@ -75,6 +81,7 @@ class Compiler {
   readonly #failed: Failed
   readonly #pushes = new Map<TopologyNode, Push>()
   readonly #operators = new Map<TopologyNode, StatefulOperator>()
+  readonly #rows: HeldRows
   readonly #watermarks: NodeWatermarks
   readonly #prints: PrintSink[] = []
   /** Wall clock at the cut, ms. */
@@ -92,6 +99,7 @@ class Compiler {
     this.#policies = policies
     this.#watermarks = new NodeWatermarks(subtopology, parts.time, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
+    this.#rows = new HeldRows(this.#failed)
   }
 
   pipeline(): TaskPipeline {
@@ -217,11 +225,12 @@ class Compiler {
       case 'window':
         return this.#window(node)
       case 'windowEmit':
+        return node.mode === 'complete' ? this.#complete(node) : this.#next(node)
       case 'late':
       case 'outside':
         return this.#next(node)
       case 'emit':
-        return emit(node, this.#next(node))
+        return node.mode === 'complete' ? this.#complete(node) : emit(node, this.#next(node))
       case 'sink':
         return topicSink({ node, outputs: this.#parts.outputs, failed })
       case 'print':
@@ -267,7 +276,7 @@ class Compiler {
     const isRead = this.#consumersOf(node).length > 0
     const next = isRead ? this.#next(node) : undefined
     const parts = { node, view: this.#viewOf(node), input: this.#watermarks.into(node), failed: this.#failed, next }
-    return this.#operator(node, new Aggregate(parts))
+    return this.#holder(node, new Aggregate(parts))
   }
 
   #window(node: WindowNode): Push {
@@ -279,6 +288,7 @@ class Compiler {
       outlets: {
         append: this.#outlet(node, 'append'),
         update: this.#outlet(node, 'update'),
+        changes: this.#outlet(node, 'complete'),
         late: this.#outlet(node, 'late'),
         outside: this.#outlet(node, 'outside'),
       },
@@ -286,7 +296,17 @@ class Compiler {
       late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),
       outside: (record: StreamRecord) => this.#policies.outside(record),
     }
-    return this.#operator(node, windowOperator(parts))
+    return this.#holder(node, windowOperator(parts))
+  }
+
+  #complete(node: EmitNode | WindowEmitNode): Push {
+    const parts = { rows: this.#rows.into(node), input: this.#watermarks.into(node), next: this.#next(node) }
+    return this.#operator(node, new CompleteEmit(parts))
+  }
+
+  #holder(node: TopologyNode, operator: StatefulOperator & AllRows): Push {
+    this.#rows.add(node, operator)
+    return this.#operator(node, operator)
   }
 
   #operator(node: TopologyNode, operator: StatefulOperator): Push {
@@ -295,7 +315,7 @@ class Compiler {
   }
 
   /** Those who read one side of a window operator; undefined where nobody does. */
-  #outlet(node: WindowNode, side: 'append' | 'update' | 'late' | 'outside'): Push | undefined {
+  #outlet(node: WindowNode, side: WindowEmitNode['mode'] | WindowSideNode['kind']): Push | undefined {
     const sideOf = (consumer: TopologyNode) => (consumer.kind === 'windowEmit' ? consumer.mode : consumer.kind)
     const readers = this.#consumersOf(node).filter((consumer) => sideOf(consumer) === side)
     return readers.length === 0 ? undefined : fanOut(readers.map((reader) => this.#push(reader)))

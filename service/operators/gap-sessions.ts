@@ -5,6 +5,7 @@ import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
 import { dueBucket } from '../windows/due-buckets.ts'
 import { placeOf, put, type Sessions } from '../windows/sessions.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
 import type { WindowParts } from './window-parts.ts'
@@ -75,6 +76,10 @@ export class GapSessions implements KeyLogic<Sessions> {
 
   flush(): void {
     this.#rows.flush()
+  }
+
+  open(key: string, sessions: Sessions): readonly OpenWindow[] {
+    return this.#rows.open(key, sessions)
   }
 
   /** The record goes to the earlier of the two sessions that it makes one. */

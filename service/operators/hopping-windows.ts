@@ -3,6 +3,7 @@ import type { AlignedWindows as Alignment } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
 import { closeNext, contentOf, type HoppingState, openEnds, sliceAt, sliceStart, withChange } from '../windows/hopping.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
 import type { WindowParts } from './window-parts.ts'
 import { type WindowRow, WindowRows } from './window-rows.ts'
@@ -108,6 +109,15 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
     if (released.length === 0) return
     this.#released = []
     this.#rows.each(released)
+  }
+
+  open(key: string, state: HoppingState): readonly OpenWindow[] {
+    const slices = [...state.older, state.newest]
+    const ends = new Set(slices.flatMap((slice) => openEnds(slice, state, this.#windows)))
+    return [...ends].flatMap((end) => {
+      const aggregate = this.#values.total(contentOf(end, state, this.#windows), key)
+      return aggregate === undefined ? [] : [{ key, start: end - this.#windows.sizeMs, end, aggregate }]
+    })
   }
 
   #touch(key: string, touch: Touch): void {

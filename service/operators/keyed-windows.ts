@@ -9,7 +9,9 @@ import type { StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { Value } from '../topology/node.ts'
+import type { AllRows } from './all-rows.ts'
 import { DueQueue } from './due-queue.ts'
+import { changesBetween, type OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import type { StatefulOperator } from './stateful.ts'
 
 /** A record on its way into the windows of its key. */
@@ -38,28 +40,34 @@ export interface KeyLogic<S> {
   changed(key: string, now: S, before: S | undefined): void
   /** Hands on the rows that came of the calls since the last time. */
   flush(): void
+  /** The windows of a key that are open, as `update` would show them, without those that are empty; in any order. */
+  open(key: string, state: S): readonly OpenWindow[]
 }
 
 export interface KeyedWindowsParts<S> {
   readonly view: StateView
   readonly input: Watermark
   readonly logic: KeyLogic<S>
+  readonly open: OpenRows
 }
 
 /** So many marks are looked at in a batch, and one more for each record that the batch brings, so that there never come more than go. */
 const marksMax = 10_000
 
-export class KeyedWindows<S> implements StatefulOperator {
+export class KeyedWindows<S> implements StatefulOperator, AllRows {
   readonly output: Watermark
   readonly #view: StateView
   readonly #input: Watermark
   readonly #logic: KeyLogic<S>
+  readonly #open: OpenRows
   /** Nothing is to be done for any key before the watermark has passed this. */
   #closesAt = Number.POSITIVE_INFINITY
   /** Everything older has been emitted. */
   #emitted = Number.NEGATIVE_INFINITY
   /** How many records came in this batch. */
   #taken = 0
+  /** The newest event time that went into a window in this batch, or at which one closed. */
+  #newest = Number.NEGATIVE_INFINITY
   /** Those that wait for state, or for a close that comes before them. */
   #waiting: Arrival[] = []
   /** The buckets that this batch looks into. */
@@ -68,10 +76,11 @@ export class KeyedWindows<S> implements StatefulOperator {
   readonly #queue = new DueQueue()
   #leadsTo = Number.NEGATIVE_INFINITY
 
-  constructor({ view, input, logic }: KeyedWindowsParts<S>) {
+  constructor({ view, input, logic, open }: KeyedWindowsParts<S>) {
     this.#view = view
     this.#input = input
     this.#logic = logic
+    this.#open = open
     const emitted = () => this.#emittedSoFar()
     this.#closesAt = this.#firstMark()
     this.output = {
@@ -93,6 +102,7 @@ export class KeyedWindows<S> implements StatefulOperator {
     this.#logic.begin()
     this.#visited.clear()
     this.#taken = 0
+    this.#newest = Number.NEGATIVE_INFINITY
     this.#closesAt = this.#firstMark()
   }
 
@@ -144,6 +154,21 @@ export class KeyedWindows<S> implements StatefulOperator {
     return Math.max(this.#emitted, Math.min(this.#input.value, this.#closesAt) - this.#logic.holdBackMs)
   }
 
+  loadRows(): Promise<void> | undefined {
+    this.#view.scan(null, Number.POSITIVE_INFINITY)
+    return this.#view.load()
+  }
+
+  replay(next: Push, timestamp: number, ends?: ReadonlySet<number>): void {
+    const { entries } = this.#view.scanned(null)
+    const windows = entries.flatMap((entry) => this.#openOf(entry.key, heldBy<S>(entry)?.state))
+    this.#open.replay(windows, next, { timestamp, ends })
+  }
+
+  #openOf(key: string, state: S | undefined): readonly OpenWindow[] {
+    return state === undefined ? [] : this.#logic.open(key, state)
+  }
+
   /** Of the visited buckets, as far as they are loaded. */
   #marks(): readonly Entry[] {
     return [...this.#visited].flatMap((time) => this.#view.scanned(time).entries)
@@ -179,6 +204,7 @@ export class KeyedWindows<S> implements StatefulOperator {
     const held = heldBy<S>(entry)
     const state = this.#logic.add(held?.state, arrival)
     if (state === held?.state) return
+    this.#newest = Math.max(this.#newest, record.timestamp)
     this.#view.set(entry, { marks: held?.marks ?? [], state }, record.timestamp)
     this.#expect(entry)
   }
@@ -212,6 +238,7 @@ export class KeyedWindows<S> implements StatefulOperator {
     const held = heldBy<S>(entry)
     if (held?.state === undefined) return
     const time = this.#logic.dueOf(held.state) - this.#logic.holdBackMs
+    this.#newest = Math.max(this.#newest, time)
     this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state) }, time)
     this.#expect(entry)
   }
@@ -224,7 +251,13 @@ export class KeyedWindows<S> implements StatefulOperator {
       if (state !== undefined) this.#logic.changed(key, state, (before as Held<S> | undefined)?.state)
     }
     this.#logic.flush()
+    if (this.#open.isRead) this.#open.changed(keys.flatMap((entry) => this.#changesOf(entry)))
     for (const entry of keys) this.#mark(entry)
+  }
+
+  #changesOf({ key, value, before }: Entry): readonly WindowChange[] {
+    const [now, was] = [value, before].map((held) => (held as Held<S> | undefined)?.state)
+    return now === was ? [] : changesBetween(this.#openOf(key, now), this.#openOf(key, was), this.#newest)
   }
 
   #mark(entry: Entry): void {

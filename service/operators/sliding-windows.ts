@@ -3,10 +3,11 @@ import type { SlidingWindows as SlidingSpec, Value } from '../topology/node.ts'
 import { dueBucket } from '../windows/due-buckets.ts'
 import { closeUpTo, contentOf, endsAround, nextEnd, placeOf, type Slice, type SlidingState } from '../windows/sliding.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
 import type { WindowParts } from './window-parts.ts'
-import { type WindowRow, WindowRows } from './window-rows.ts'
+import { type Bounds, type WindowRow, WindowRows } from './window-rows.ts'
 
 const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] }
 
@@ -102,6 +103,20 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
     this.#rows.each(released)
   }
 
+  open(key: string, state: SlidingState): readonly OpenWindow[] {
+    const { slices } = state
+    const ends = endsAround({ changed: slices, begun: slices.map(({ time }) => time) }, state, this.#windows)
+    return ends.flatMap((end) => {
+      const aggregate = this.#total(key, contentOf(end, state, this.#windows))
+      return aggregate === undefined ? [] : [{ key, ...this.#boundsOf(end), aggregate }]
+    })
+  }
+
+  /** Of the row of the window that ends with the moment `end`. */
+  #boundsOf(end: number): Bounds {
+    return { start: end - this.#windows.spanMs, end: end + 1 }
+  }
+
   /** Of records that came when windows had closed: others have them or, that being settled, none. */
   #resolve(key: string, { untaken }: Slice, windows: 'some' | 'all'): void {
     const { outlets, late, keys } = this.#parts
@@ -122,7 +137,7 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
 
   #release(row: Released): void {
     const { key, end, content, aggregate, isClosed } = row
-    const bounds = { start: end - this.#windows.spanMs, end: end + 1 }
+    const bounds = this.#boundsOf(end)
     const timestamp = isClosed ? end : (content.at(-1)?.time ?? end)
     this.#released.push({ key, ...bounds, aggregate, timestamp, closedBy: isClosed ? 'time' : undefined, replaces: [] })
   }

@@ -233,9 +233,9 @@ export class WorkerResources {
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
-    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, buckets }): TaskStore => {
+    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, counts }): TaskStore => {
       const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
-      view.attach(handle, position, buckets)
+      view.attach(handle, position, counts)
       return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
     })
     const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))

@@ -184,7 +184,7 @@ export interface WindowNode extends Common, AggregateFunctions {
 /** From the rows of a WindowNode to a stream. */
 export interface WindowEmitNode extends Common {
   readonly kind: 'windowEmit'
-  readonly mode: 'append' | 'update'
+  readonly mode: 'append' | 'update' | 'complete'
 }
 /** The records that a WindowNode took into no window: late for all of them, or (sessions with `startsWith`) in no session. */
 export interface WindowSideNode extends Common {
@@ -198,10 +198,10 @@ export interface TableFilterNode extends Common {
   readonly kind: 'tableFilter'
   readonly fn: (row: Value, key: Key) => boolean
 }
-/** From a table to a stream: changed rows, or pairs of before and after. */
+/** From a table to a stream: changed rows, all rows, or pairs of before and after. */
 export interface EmitNode extends Common {
   readonly kind: 'emit'
-  readonly mode: 'update' | 'changes'
+  readonly mode: 'update' | 'complete' | 'changes'
 }
 export interface SinkNode extends Common {
   readonly kind: 'sink'

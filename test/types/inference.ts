@@ -129,11 +129,11 @@ expectTypeOf(
 ).toEqualTypeOf<WindowedTable<string, string[], Narrow>>()
 expectTypeOf(rows.emit('append')).toEqualTypeOf<Stream<bigint, Windowed<number> & { readonly closedBy: ClosedBy }>>()
 expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
-expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
+expectTypeOf(rows.emit('complete')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
 expectTypeOf(rows.late()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf(rows.outside()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf<WindowedTable<string, Narrow, Narrow>>().toExtend<WindowedTable<string, Wide, Wide>>()
-expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update'>()
+expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update' | 'complete'>()
 expectTypeOf<IsJson<Windowed<number>>>().toEqualTypeOf<true>()
 
 // What JSON keeps.

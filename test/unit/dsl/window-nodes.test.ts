@@ -70,16 +70,16 @@ test("an aggregate of the user's own keeps its functions", () => {
   assert.deepEqual([without.remove, without.merge], [undefined, undefined])
 })
 
-test('windows are emitted in two modes, and have late records', () => {
+test('windows are emitted in three modes, and have late records', () => {
   const table = keyed.window(hours).count('s')
-  for (const mode of ['append', 'update'] as const) {
+  for (const mode of ['append', 'update', 'complete'] as const) {
     const node = nodeOf(mode === 'append' ? table.emit(mode) : table.emit(mode))
     assert.ok(node.kind === 'windowEmit' && Object.isFrozen(node))
     assert.deepEqual([node.mode, node.label, node.inputs], [mode, 'emit', [nodeOf(table)]])
   }
   const late = nodeOf(table.late())
   assert.deepEqual([late.kind, late.inputs], ['late', [nodeOf(table)]])
-  refused(() => table.emit('changes' as never), /The mode of emit is 'changes'; it is one of: append, update/)
+  refused(() => table.emit('changes' as never), /The mode of emit is 'changes'; it is one of: append, update, complete/)
   assert.ok(topology('only-late', table.late().print()))
 })
 

@@ -4,12 +4,14 @@ import { text } from '../../../service/codec/text.ts'
 import { systemClock } from '../../../service/clock.ts'
 import { definitionOf, topology } from '../../../service/dsl/topology.ts'
 import { type KeyedStream, stream, type WindowedTable } from '../../../service/index.ts'
+import type { AllRows } from '../../../service/operators/all-rows.ts'
+import { CompleteEmit } from '../../../service/operators/complete-emit.ts'
 import type { StatefulOperator } from '../../../service/operators/stateful.ts'
 import type { Push } from '../../../service/source/push.ts'
 import { noHeaders, type Origin, RecordInput, Stamps, StreamRecord } from '../../../service/source/record.ts'
-import { listBuckets } from '../../../service/state/bucket-times.ts'
 import { chunksOf } from '../../../service/state/chunks.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
+import { countEntries } from '../../../service/state/entry-counts.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { ScriptedStore } from '../../../service/state/scripted-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
@@ -41,10 +43,10 @@ export interface Row {
   readonly replaces?: readonly { readonly start: number; readonly end: number }[]
 }
 
-type Side = 'append' | 'update' | 'late' | 'outside'
+type Side = 'append' | 'update' | 'complete' | 'late' | 'outside'
 
 export class WindowBed {
-  readonly rows: Record<Side, Row[]> = { append: [], update: [], late: [], outside: [] }
+  readonly rows: Record<Side, Row[]> = { append: [], update: [], complete: [], late: [], outside: [] }
   readonly counted: string[] = []
   readonly failures: string[] = []
   readonly scripted = new ScriptedStore()
@@ -54,7 +56,8 @@ export class WindowBed {
   readonly #offsets: number[] = []
   #handle: StoreHandle | null = null
   #view: StateView
-  #operator: StatefulOperator
+  #operator: StatefulOperator & AllRows
+  #complete: CompleteEmit
   #time: TaskTime
   #sources: SourceTime[] = []
 
@@ -63,6 +66,7 @@ export class WindowBed {
     this.#options = options
     this.#time = new TaskTime({ committed: Number.NEGATIVE_INFINITY })
     this.#view = this.#newView()
+    this.#complete = this.#newComplete()
     this.#operator = this.#newOperator()
   }
 
@@ -106,9 +110,12 @@ export class WindowBed {
   async batch(events: readonly Event[] = []): Promise<void> {
     this.#view.beginBatch()
     this.#operator.begin()
+    this.#complete.begin()
     for (const event of events) this.#push(event)
     for (let load = this.#operator.load(); load !== undefined; load = this.#operator.load()) await load
     this.#operator.run()
+    for (let load = this.#complete.load(); load !== undefined; load = this.#complete.load()) await load
+    this.#complete.run()
     await this.#apply()
   }
 
@@ -139,12 +146,13 @@ export class WindowBed {
     const { marker } = this.#view
     const handle = this.#opened()
     this.#view = this.#newView()
-    this.#view.attach(handle, marker.position, await listBuckets(handle, marker))
+    this.#view.attach(handle, marker.position, await countEntries(handle, marker))
+    this.#complete = this.#newComplete()
     this.#operator = this.#newOperator()
   }
 
   /** Rows since the last call, as `key [start, end) value`. */
-  read(side: 'append' | 'update' = 'append'): readonly string[] {
+  read(side: 'append' | 'update' | 'complete' = 'append'): readonly string[] {
     return this.rows[side].splice(0).map(shown)
   }
 
@@ -190,13 +198,22 @@ export class WindowBed {
     return new StateView({ spec, cache: new EntryCache(this.#options.cacheBytes), strict: true })
   }
 
-  #newOperator(): StatefulOperator {
-    const to =
-      (side: Side): Push =>
-      (value, record) => {
-        const row = side === 'append' || side === 'update' ? (value as object) : { value }
-        this.rows[side].push({ key: String(record.key), timestamp: record.timestamp, ...row } as Row)
-      }
+  #to(side: Side): Push {
+    return (value, record) => {
+      const row = side === 'late' || side === 'outside' ? { value } : (value as object)
+      this.rows[side].push({ key: String(record.key), timestamp: record.timestamp, ...row } as Row)
+    }
+  }
+
+  #newComplete(): CompleteEmit {
+    const rows: AllRows = {
+      loadRows: (ends) => this.#operator.loadRows(ends),
+      replay: (next, timestamp, ends) => this.#operator.replay(next, timestamp, ends),
+    }
+    return new CompleteEmit({ rows, input: this.#time, next: this.#to('complete') })
+  }
+
+  #newOperator(): StatefulOperator & AllRows {
     return windowOperator({
       node: this.node,
       view: this.#view,
@@ -205,7 +222,13 @@ export class WindowBed {
         if (this.#options.onError === 'throw') throw error
         this.failures.push(`${operator} ${record.timestamp} ${String(error)}`)
       },
-      outlets: { append: to('append'), update: to('update'), late: to('late'), outside: to('outside') },
+      outlets: {
+        append: this.#to('append'),
+        update: this.#to('update'),
+        changes: this.#complete.push,
+        late: this.#to('late'),
+        outside: this.#to('outside'),
+      },
       keys: () => text(),
       outside: (record) => void this.counted.push(`outside ${String(record.key)}@${record.timestamp}`),
       late: (record, windows) => void this.counted.push(`${windows} ${String(record.key)}@${record.timestamp}`),
