@@ -47,6 +47,8 @@ export class WindowBed {
   readonly rows: Record<Side, Row[]> = { append: [], update: [], late: [], outside: [] }
   readonly counted: string[] = []
   readonly failures: string[] = []
+  /** How many windows closed at a time, and the latest end of one. */
+  readonly closed: (readonly [count: number, end: number])[] = []
   readonly scripted = new ScriptedStore()
   readonly node: WindowNode
   readonly #options: Required<BedOptions>
@@ -205,7 +207,13 @@ export class WindowBed {
         if (this.#options.onError === 'throw') throw error
         this.failures.push(`${operator} ${record.timestamp} ${String(error)}`)
       },
-      outlets: { append: to('append'), update: to('update'), late: to('late'), outside: to('outside') },
+      outlets: {
+        append: to('append'),
+        update: to('update'),
+        late: to('late'),
+        outside: to('outside'),
+        closed: (count, end) => void this.closed.push([count, end]),
+      },
       keys: () => text(),
       outside: (record) => void this.counted.push(`outside ${String(record.key)}@${record.timestamp}`),
       late: (record, windows) => void this.counted.push(`${windows} ${String(record.key)}@${record.timestamp}`),
