@@ -93,7 +93,7 @@ class Compiler {
     const { graph } = parts.plan
     const { onError, deadLetterTopic } = graph.definition
     this.#sourceTopics = graph.subtopologies.flatMap(({ sourceTopics }) => sourceTopics).toSorted()
-    this.#counts = new Counts(parts.metrics)
+    this.#counts = new Counts(parts.metrics, parts.partition)
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
@@ -291,6 +291,7 @@ class Compiler {
         changes: this.#outlet(node, 'complete'),
         late: this.#outlet(node, 'late'),
         outside: this.#outlet(node, 'outside'),
+        closed: (count: number, end: number) => this.#counts.closed(node.stores[0]?.name ?? '', count, end),
       },
       keys: () => this.#parts.keyKinds.decoderOf(node),
       late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),

@@ -37,6 +37,8 @@ export interface Golden {
   readonly latenessMs: number
   /** Of all rows those that neither batches nor partitions may change; default: all. */
   readonly finalsOf?: <Row extends Final>(rows: readonly Row[]) => readonly Row[]
+  /** A line so far ahead that every window before it closes, and that makes no row itself; undefined where nothing waits for time. */
+  readonly last?: InputLine
   /** The same rows by hand, over the whole input, in any order: no code of caudal. */
   readonly reference: (input: readonly InputLine[]) => readonly Final[]
 }

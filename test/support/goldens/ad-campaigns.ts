@@ -30,6 +30,12 @@ export const adCampaignsGolden: Golden = {
   topology: adCampaigns,
   timeOf,
   latenessMs,
+  // No view.
+  last: {
+    key: 'nobody',
+    value: { ad_id: 'ad-00', event_type: 'click', event_time: Date.parse('2026-01-13T00:00:00Z') },
+    timestamp: Date.parse('2026-01-13T00:00:00Z'),
+  },
   reference(lines) {
     const rows = new Map<string, CampaignRow>()
     let newest = Number.NEGATIVE_INFINITY

@@ -61,6 +61,12 @@ export const classSessionsGolden: Golden = {
   topology: classSessions,
   timeOf,
   latenessMs,
+  // It waits for its turn.
+  last: {
+    key: 'nobody',
+    value: { person: 'nobody', room: 'nowhere', kind: 'speak', at: '2026-01-13T00:00:00.000Z' },
+    timestamp: Date.parse('2026-01-13T00:00:00Z'),
+  },
   reference(lines) {
     const late = lateOf(lines)
     const inTime = lines.filter((line) => !late.has(line)).toSorted((a, b) => timeOf(a) - timeOf(b))

@@ -19,6 +19,12 @@ export const hourlyPurchasesGolden: Golden = {
   topology: hourlyPurchases,
   timeOf,
   latenessMs,
+  // A refund.
+  last: {
+    key: 'nobody',
+    value: { customer: 'nobody', quantity: -1, unitPrice: 1, invoiceDate: '2026-01-14T00:00:00Z' },
+    timestamp: Date.parse('2026-01-14T00:00:00Z'),
+  },
   reference(lines) {
     const totals = new Map<string, { readonly customer: string; readonly hour: string; readonly spent: number }>()
     const late: Final[] = []

@@ -33,6 +33,8 @@ export const trendingProductsGolden: Golden = {
   topology: trendingProducts,
   timeOf,
   latenessMs,
+  // One view is no trend.
+  last: { key: 'nobody', value: { visitor: 'nobody', product: 'nothing' }, timestamp: Date.parse('2026-01-13T00:00:00Z') },
   finalsOf: (rows) => rows.filter(({ value }) => (value as TrendRow).final),
   reference(lines) {
     const totals = new Map<string, TrendRow>()

@@ -49,6 +49,8 @@ export class WindowBed {
   readonly rows: Record<Side, Row[]> = { append: [], update: [], complete: [], late: [], outside: [] }
   readonly counted: string[] = []
   readonly failures: string[] = []
+  /** How many windows closed at a time, and the latest end of one. */
+  readonly closed: (readonly [count: number, end: number])[] = []
   readonly scripted = new ScriptedStore()
   readonly node: WindowNode
   readonly #options: Required<BedOptions>
@@ -228,6 +230,7 @@ export class WindowBed {
         changes: this.#complete.push,
         late: this.#to('late'),
         outside: this.#to('outside'),
+        closed: (count, end) => void this.closed.push([count, end]),
       },
       keys: () => text(),
       outside: (record) => void this.counted.push(`outside ${String(record.key)}@${record.timestamp}`),
