@@ -73,7 +73,7 @@ export function alignedReference(
   return expected(records, [...windows.values()])
 }
 
-/** Sliding: [t − span, t] and [t + 1, t + 1 + span] of each record at t that is not late for all of its windows, where not empty. */
+/** Sliding: [t − span, t] of each record at t that is in time for it, and [t + 1, t + 1 + span] of each that is in any, where not empty. */
 export function slidingReference(
   records: readonly Arrived[],
   { span, grace }: { readonly span: number; readonly grace: number },
@@ -83,7 +83,8 @@ export function slidingReference(
     const ends = new Set(own.flatMap(({ time }) => [time, time + 1 + span]))
     return [...ends].flatMap((end) => {
       const content = own.filter(({ time, stamp }) => time >= end - span && time <= end && stamp <= end + grace)
-      if (content.length === 0) return []
+      const isBegun = content.some(({ time }) => time === end) || own.some(({ time }) => time + 1 + span === end)
+      if (content.length === 0 || !isBegun) return []
       return { key, start: end - span, end: end + 1, ids: content.map(({ id }) => id), closedBy: 'time' }
     })
   })
@@ -121,8 +122,8 @@ export interface MarkerOptions {
   /** Whether only a start opens a session. */
   readonly needsStart: boolean
 }
-export const startsWith = (kind: string | undefined): boolean => kind === 'start' || kind === 'both'
-export const endsWith = (kind: string | undefined): boolean => kind === 'end' || kind === 'both'
+export const startsWith = (kind: string | undefined): boolean => kind?.startsWith('start') === true || kind === 'both'
+export const endsWith = (kind: string | undefined): boolean => kind?.startsWith('end') === true || kind === 'both'
 
 /** Sessions with markers, in the order of event time, then of partition and offset; where only starts open one, some are outside. */
 export function markerReference(records: readonly Arrived[], { gap, grace, needsStart }: MarkerOptions): Expected {

@@ -5,6 +5,7 @@ import { json, type Sink, stream, topology, type Windowed, type WindowedTable } 
 import type { KeyedStream } from '../../../service/index.ts'
 import { driverWith } from '../../../service/runtime/driver.ts'
 import { CommittedTime } from '../../support/committed-time.ts'
+import type { WindowBed } from './window-bed.ts'
 import { type Arrived, type Expected, rowOf, stamped } from './window-references.ts'
 
 /** A record to be sent; `bad` ones have no value that can be read, or none at all. */
@@ -150,4 +151,38 @@ export async function outcomeOf(
   } finally {
     await driver.stop()
   }
+}
+
+/** Records for one operator alone, of two source partitions. */
+export const timedRecords: fc.Arbitrary<readonly Omit<Arrived, 'stamp'>[]> = fc
+  .array(
+    fc.record({
+      key: fc.constantFrom('a', 'b'),
+      time: fc.integer({ min: -40, max: 60 }),
+      partition: fc.integer({ min: 0, max: 1 }),
+      kind: fc.constantFrom('q', 'q', 'q', 'start', 'end', 'both'),
+    }),
+    { maxLength: 40 },
+  )
+  .map((records) => records.map((record, id) => ({ id, ...record })))
+
+/** What one operator makes of them in batches of `size`, with a restart after each where `size` is even. Nothing is left in its store. */
+export async function cutOutcome(bed: WindowBed, records: readonly Omit<Arrived, 'stamp'>[], size: number): Promise<Expected> {
+  const events = records.map(({ id, key, time, kind, partition }) => [time, key, { id, time, kind }, partition] as const)
+  for (let i = 0; i < events.length; i += size) {
+    await bed.batch(events.slice(i, i + size))
+    if (size % 2 === 0) await bed.crash()
+  }
+  await bed.finish()
+  const { append, update, late, outside } = bed.rows
+  assert.deepEqual(
+    update.filter(({ closedBy }) => closedBy !== undefined),
+    append,
+  )
+  assert.deepEqual(bed.stored, { keyed: 0, marks: 0, buckets: 0 })
+  const rows = append.map(({ key, start, end, value, closedBy }) =>
+    rowOf(key, { start, end, ids: value as readonly number[], closedBy: closedBy ?? 'nothing' }),
+  )
+  const idsOf = (side: typeof late) => side.map(({ value }) => (value as Value).id).toSorted((a, b) => a - b)
+  return { rows: rows.toSorted(), late: idsOf(late), outside: idsOf(outside) }
 }
