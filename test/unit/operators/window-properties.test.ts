@@ -21,7 +21,7 @@ import { type AnyKeyed, type AnyWindows, arrivedOf, ids, merge, outcomeOf, type 
 
 const seed = seedOfRun()
 /** CAUDAL_RUNS: how many runs of each property. */
-const numRuns = Number(process.env.CAUDAL_RUNS ?? 40)
+const numRuns = Number(process.env.CAUDAL_RUNS ?? 25)
 const span = (min: number, max: number) => fc.integer({ min, max })
 const grace = span(0, 5)
 
