@@ -5,7 +5,10 @@ import type { SourceTime } from '../time/task-time.ts'
 import type { Policy, SourceNode, UserFn, Value } from '../topology/node.ts'
 import { type Policies, refusePromise } from './policies.ts'
 
-const timeMax = 2 ** 53
+/** 140 000 years: what windows add to a time still is a whole number exactly, or a close would never come to its end. */
+const timeMax = 2 ** 52
+
+const noTime = (at: unknown) => new RangeError(`${String(at)} is no time: milliseconds since 1970, within ±2^52`)
 
 /** What `fn` says of a record, floored; undefined where that is no time, and the record got its policy. */
 export type ReadTime = (value: Value, record: StreamRecord, onInvalid: Policy) => number | undefined
@@ -26,8 +29,12 @@ export function timeReader(
     }
     // A string or undefined is no time either.
     if (typeof at === 'number' && Math.abs(at) <= timeMax) return Math.floor(at)
-    const error = new RangeError(`${String(at)} is no time: milliseconds since 1970, within ±2^53`)
-    policies.invalid(onInvalid, { record, reason: 'invalid-time', error, what: `its event time (${operator}) is invalid` })
+    policies.invalid(onInvalid, {
+      record,
+      reason: 'invalid-time',
+      error: noTime(at),
+      what: `its event time (${operator}) is invalid`,
+    })
     return undefined
   }
 }
@@ -43,13 +50,18 @@ export class Witness {
     this.#now = now
   }
 
-  /** False where the record is further ahead of the clock than its source allows, and got its policy. */
+  /** False where the record is further ahead of the clock than its source allows, or beyond all times, and got its policy. */
   sees(record: StreamRecord, partition: SourceTime, { futureMax, onInvalid }: SourceNode): boolean {
     const { timestamp } = record
     const leadMax = futureMax ?? Number.POSITIVE_INFINITY
     if (timestamp - this.#now() > leadMax) {
       const error = new RangeError(`${timestamp} is more than ${leadMax} ms ahead of the clock (futureMax)`)
       this.#policies.invalid(onInvalid, { record, reason: 'invalid-time', error, what: 'its event time is in the future' })
+      return false
+    }
+    if (!(Math.abs(timestamp) <= timeMax)) {
+      const invalid = { record, reason: 'invalid-time', error: noTime(timestamp), what: 'its timestamp is invalid' } as const
+      this.#policies.invalid(onInvalid, invalid)
       return false
     }
     const stamp = partition.see(timestamp)

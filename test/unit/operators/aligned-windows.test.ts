@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import {
   hopping,
   json,
@@ -300,91 +299,5 @@ for (const merges of [true, false]) {
         assert.deepEqual(rowsOf(driver, 'finals'), ['A[-5,5)=a.', 'A[0,10)=ab.', 'A[5,15)=b.'])
       })
     })
-
-    test('finals are those of a plain reference, over cuts, crashes, partitions and a repartition', async () => {
-      const event = fc.record({
-        key: fc.constantFrom('a', 'b', 'c'),
-        timestamp: fc.integer({ min: 0, max: 60 }),
-        partition: fc.integer({ min: 0, max: 1 }),
-      })
-      const run = fc.record({
-        events: fc.array(event, { minLength: 1, maxLength: 30 }),
-        lateness: fc.integer({ min: 0, max: 20 }),
-        grace: fc.integer({ min: 0, max: 5 }),
-        offset: fc.integer({ min: 0, max: 7 }),
-        size: fc.integer({ min: 1, max: 12 }),
-        advance: fc.integer({ min: 1, max: 12 }),
-        batchRecordsMax: fc.constantFrom(1, 2, 7, 1000),
-        crashes: fc.boolean(),
-        keyed: fc.boolean(),
-        workers: fc.constantFrom(1, 2),
-      })
-      const counting = {
-        initial: () => 0,
-        add: (n: number) => n + 1,
-        ...(merges ? { merge: (a: number, b: number) => a + b } : {}),
-      }
-      await fc.assert(
-        fc.asyncProperty(
-          run,
-          async ({ events: sent, lateness, grace, batchRecordsMax, crashes, keyed, workers, offset, ...sizes }) => {
-            const [size, advance] = [Math.max(sizes.size, sizes.advance), Math.min(sizes.size, sizes.advance)]
-            const source = stream('events', { value: json<string>(), lateness, idleAfter: false })
-            const byKey = keyed ? source.byKey() : source.keyBy((value) => value)
-            const counts = byKey.window(hopping(size, advance, { grace, offset })).aggregate('counts', counting)
-            const of = topology('counts', [counts.emit('append').to('finals', { value: json() })])
-            // Keyed input has each key in one partition.
-            const partitionOf = ({ key, partition }: (typeof sent)[number]) => (keyed ? key.charCodeAt(0) % 2 : partition)
-            await withDriver([of, { partitions: 2, batchRecordsMax, workers }], async (driver) => {
-              for (const { key, timestamp, ...rest } of sent) {
-                driver.send('events', { key, value: key, timestamp, partition: partitionOf({ key, timestamp, ...rest }) })
-                if (crashes && timestamp % 7 === 0) {
-                  await driver.batch()
-                  await driver.crash()
-                }
-              }
-              await driver.finish()
-              const expected = reference(sent, { size, advance, offset, grace, lateness, partitionOf })
-              assert.deepEqual([...rowsOf(driver, 'finals')].sort(), expected)
-            })
-          },
-        ),
-        { numRuns: 60 },
-      )
-    })
   })
-}
-
-/** What should come out, computed over the whole input: a record is taken by the windows that its own partition had not passed. */
-function reference<E extends { readonly key: string; readonly timestamp: number }>(
-  sent: readonly E[],
-  {
-    size,
-    advance,
-    offset,
-    grace,
-    lateness,
-    partitionOf,
-  }: {
-    size: number
-    advance: number
-    offset: number
-    grace: number
-    lateness: number
-    partitionOf: (event: E) => number
-  },
-): readonly string[] {
-  const watermarks = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  const counts = new Map<string, number>()
-  for (const event of sent) {
-    const partition = partitionOf(event)
-    const watermark = Math.max(watermarks[partition] ?? 0, event.timestamp - lateness)
-    watermarks[partition] = watermark
-    for (let start = event.timestamp - size + 1; start <= event.timestamp; start++) {
-      if ((((start - offset) % advance) + advance) % advance !== 0 || start + size + grace <= watermark) continue
-      const row = `${event.key}[${start},${start + size})`
-      counts.set(row, (counts.get(row) ?? 0) + 1)
-    }
-  }
-  return [...counts].map(([row, count]) => `${row}=${count}.`).sort()
 }

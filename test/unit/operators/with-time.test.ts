@@ -202,7 +202,7 @@ describe('withTime', () => {
     const input = read({ onInvalid: 'dead-letter', futureMax: '1 minute' })
     const of = topology('invalid', gathered('new', input.withTime(time)), { onError: 'dead-letter', deadLetterTopic: 'dead' })
     const driver = await opened(test, of)
-    driver.send('in', ...sent(1, 7, 8, 2 ** 53 + 2, 500_000, 12))
+    driver.send('in', ...sent(1, 7, 8, 2 ** 52 + 1, 500_000, 12))
     await driver.drain()
     assert.deepEqual(finals(driver, 'new'), ['[0,10)=1'])
     const reasons = driver.read('dead').map(({ headers }) => Object.values(headers).map(String).join(' '))
