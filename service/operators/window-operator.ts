@@ -1,6 +1,7 @@
 /** The operator of each kind of windows. */
 import { sharesSlices } from '../topology/window-text.ts'
 import { AlignedWindows } from './aligned-windows.ts'
+import { batchWindows } from './batch-windows.ts'
 import { GapSessions } from './gap-sessions.ts'
 import { HoppingWindows } from './hopping-windows.ts'
 import { KeyedWindows } from './keyed-windows.ts'
@@ -26,6 +27,8 @@ export function windowOperator({ node, ...parts }: WindowParts): StatefulOperato
         return new KeyedWindows({ view, input, logic: new GapSessions(own) })
       return new KeyedWindows({ view, input, logic: new MarkerSessions(own) })
     }
+    case 'batches':
+      return batchWindows({ ...parts, node: { ...node, windows } })
     case 'sliding':
       return new KeyedWindows({ view, input, logic: new SlidingWindows({ ...parts, node: { ...node, windows } }) })
   }

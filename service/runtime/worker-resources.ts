@@ -15,6 +15,7 @@ import type { Batch } from './batch.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
+import { slotClockOf } from './slot-clocks.ts'
 import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
@@ -235,6 +236,7 @@ export class WorkerResources {
     })
     const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
     const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
+    const slots = slotClockOf(plan, taken)
     const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
     const views = new Map(stores.map(({ name, view }) => [name, view]))
     const pipeline = compileTask(subtopology, {
@@ -246,9 +248,10 @@ export class WorkerResources {
       print: (rows) => this.printed.add(rows),
       keyKinds,
       time,
+      slots: slots ?? undefined,
     })
     post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores, time, keyKinds })
+    return new Task(taken, { feeds, pipeline, stores, time, slots, keyKinds })
   }
 
   #close(task: Task): void {
