@@ -156,13 +156,14 @@ export class AlignedWindows implements StatefulOperator, AllRows {
   /** Finds the entries of the windows that the record goes into; false where they are all closed. */
   #claim(record: StreamRecord, watermark: number): boolean {
     const { graceMs, advanceMs } = this.#windows
-    const { timestamp, stamp } = record
+    const { time } = this.#parts
     const key = record.keyLatin1 ?? ''
-    const closed = Math.max(watermark, stamp) - graceMs
-    const last = lastEnd(timestamp, this.#windows)
+    const at = time.timeOf(record, watermark)
+    const closed = Math.max(watermark, time.stampOf(record)) - graceMs
+    const last = lastEnd(at, this.#windows)
     this.#claimed.length = 0
     this.#isPartlyLate = false
-    for (let end = firstEnd(timestamp, this.#windows); end <= last; end += advanceMs) {
+    for (let end = firstEnd(at, this.#windows); end <= last; end += advanceMs) {
       if (end > closed) this.#claimed.push(this.#view.bucket(end).entry(key))
       else this.#isPartlyLate = true
     }

@@ -9,6 +9,7 @@ import type { Failed, Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Subtopology } from '../topology/graph.ts'
+import type { SlotClock } from '../time/slot-clock.ts'
 import type { TaskClock } from '../time/task-clock.ts'
 import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
@@ -29,6 +30,7 @@ import type {
 } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
+import { hasBatchWindows } from '../topology/slot-flow.ts'
 import { Aggregate } from './aggregate.ts'
 import type { AllRows } from './all-rows.ts'
 import { CompleteEmit } from './complete-emit.ts'
@@ -38,6 +40,7 @@ import type { KeyKinds } from './key-kinds.ts'
 import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import { eventTime } from './record-time.ts'
 import { rekey, repartitionOutput } from './repartition.ts'
 import { type RepartitionInputParts, repartitionInput } from './repartition-input.ts'
 import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
@@ -65,6 +68,8 @@ export interface CompileParts {
   readonly keyKinds: KeyKinds
   /** Null where nobody goes by event time, here or downstream. */
   readonly time: TaskClock | null
+  /** Absent where nobody goes by slots, here or downstream. */
+  readonly slots?: SlotClock | undefined
 }
 
 /** @throws FatalError where `views` lacks a store, or `tables` a table */
@@ -269,7 +274,9 @@ class Compiler {
     const failed = this.#failed
     const { outputs, keyKinds } = this.#parts
     if (!isRepartition(node)) return rekey(node, { failed, next: this.#next(node), keyKinds })
-    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed })
+    const { slots, plan } = this.#parts
+    const slot = plan.graph.slottedRepartitions.has(node.name ?? '') ? slots : undefined
+    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed, slot })
   }
 
   #aggregate(node: AggregateNode): Push {
@@ -280,10 +287,15 @@ class Compiler {
   }
 
   #window(node: WindowNode): Push {
+    const { slots, plan } = this.#parts
+    const { trigger } = plan.graph.definition
+    const goesBySlots = hasBatchWindows(node) && slots !== undefined
     const parts = {
       node,
       view: this.#viewOf(node),
-      input: this.#watermarks.into(node),
+      input: goesBySlots ? slots : this.#watermarks.into(node),
+      time: eventTime,
+      everyMs: trigger === 'continuous' ? null : trigger.everyMs,
       failed: this.#failed,
       outlets: {
         append: this.#outlet(node, 'append'),
@@ -297,7 +309,12 @@ class Compiler {
       late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),
       outside: (record: StreamRecord) => this.#policies.outside(record),
     }
-    return this.#holder(node, windowOperator(parts))
+    const push = this.#holder(node, windowOperator(parts))
+    if (!goesBySlots) return push
+    return (value, record) => {
+      slots.see(record.slot)
+      push(value, record)
+    }
   }
 
   #complete(node: EmitNode | WindowEmitNode): Push {

@@ -62,9 +62,9 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
   add(state: HoppingState | undefined, { entry, value, record, watermark }: Arrival): HoppingState | undefined {
     const { failed, late, outlets } = this.#parts
     const windows = this.#windows
-    const { timestamp: time } = record
+    const time = this.#parts.time.timeOf(record, watermark)
     const closed = watermark - windows.graceMs
-    const bound = Math.max(closed, record.stamp - windows.graceMs)
+    const bound = Math.max(closed, this.#parts.time.stampOf(record) - windows.graceMs)
     if (bound >= lastEnd(time, windows)) {
       late(record, 'all')
       outlets.late?.(value, record)

@@ -34,8 +34,8 @@ export interface KeyLogic<S> {
   markAt(due: number, watermark: number): number
   /** Returns the very same state where the record changes nothing, because it is late or code of the topology threw on it. */
   add(state: S | undefined, arrival: Arrival): S | undefined
-  /** Does what is due at `dueOf(state)`; undefined where nothing is left. */
-  close(key: string, state: S): S | undefined
+  /** Does what is due at `dueOf(state)`, on the way to `watermark`; undefined where nothing is left. */
+  close(key: string, state: S, watermark: number): S | undefined
   /** A key that the batch changed, with what is left open of it. */
   changed(key: string, now: S, before: S | undefined): void
   /** Hands on the rows that came of the calls since the last time. */
@@ -200,7 +200,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
   #add(arrival: Arrival): void {
     const { entry, record, watermark } = arrival
     // A close that is spread over batches may not have come to this key yet.
-    while (this.#dueOf(entry) < watermark) this.#close(entry)
+    while (this.#dueOf(entry) < watermark) this.#close(entry, watermark)
     const held = heldBy<S>(entry)
     const state = this.#logic.add(held?.state, arrival)
     if (state === held?.state) return
@@ -227,19 +227,19 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     for (let next = queue.first; next !== undefined && next.due < watermark; next = queue.first) {
       queue.shift()
       // A key whose windows have changed since stands in the queue once more.
-      if (this.#dueOf(next.entry) === next.due) this.#close(next.entry)
+      if (this.#dueOf(next.entry) === next.due) this.#close(next.entry, watermark)
     }
     this.#logic.flush()
     // What marks that were not looked at are for is not emitted.
     this.#emitted = Math.max(this.#emitted, Math.min(watermark, this.#firstMark()) - this.#logic.holdBackMs)
   }
 
-  #close(entry: Entry): void {
+  #close(entry: Entry, watermark: number): void {
     const held = heldBy<S>(entry)
     if (held?.state === undefined) return
     const time = this.#logic.dueOf(held.state) - this.#logic.holdBackMs
     this.#newest = Math.max(this.#newest, time)
-    this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state) }, time)
+    this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state, watermark) }, time)
     this.#expect(entry)
   }
 

@@ -50,7 +50,8 @@ const records = ({ initial, add }: WindowNode, keys: () => Decoder<Key>): SliceV
   },
 })
 
-function windowFailure(operator: string, key: string, error: unknown): FatalError {
+/** Of code of the topology that throws on a window: there is no record to blame. `key`: as Latin-1. */
+export function windowFailure(operator: string, key: string, error: unknown): FatalError {
   const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const shown = JSON.stringify(Buffer.from(key, 'latin1').toString())
   return new FatalError(`${operator} failed on a window of key ${shown}: ${reason}. Correct the function.`, {

@@ -2,6 +2,7 @@
 import { sharesSlices } from '../topology/window-text.ts'
 import { AlignedWindows } from './aligned-windows.ts'
 import type { AllRows } from './all-rows.ts'
+import { batchWindows } from './batch-windows.ts'
 import { GapSessions } from './gap-sessions.ts'
 import { HoppingWindows } from './hopping-windows.ts'
 import { KeyedWindows } from './keyed-windows.ts'
@@ -29,6 +30,8 @@ export function windowOperator({ node, ...parts }: WindowParts): StatefulOperato
         return new KeyedWindows({ view, input, open, logic: new GapSessions(own) })
       return new KeyedWindows({ view, input, open, logic: new MarkerSessions(own) })
     }
+    case 'batches':
+      return batchWindows({ ...parts, open, node: { ...node, windows } })
     case 'sliding':
       return new KeyedWindows({ view, input, open, logic: new SlidingWindows({ ...parts, node: { ...node, windows } }) })
   }

@@ -16,6 +16,7 @@ import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
+import { slotClockOf } from './slot-clocks.ts'
 import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
@@ -240,6 +241,7 @@ export class WorkerResources {
     })
     const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
     const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
+    const slots = slotClockOf(plan, taken)
     const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
     const views = new Map(stores.map(({ name, view }) => [name, view]))
     const pipeline = compileTask(subtopology, {
@@ -252,9 +254,10 @@ export class WorkerResources {
       print: (rows) => this.printed.add(rows),
       keyKinds,
       time,
+      slots: slots ?? undefined,
     })
     post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores, time, keyKinds })
+    return new Task(taken, { feeds, pipeline, stores, time, slots, keyKinds })
   }
 
   #close(task: Task): void {

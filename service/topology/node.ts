@@ -135,7 +135,7 @@ export interface AggregateFunctions {
   readonly initial: (key: Key) => Value
   /** `undefined` deletes. */
   readonly add: (aggregate: Value, value: Value, record: RecordInfo) => Value
-  /** Takes out a value that `add` took in; undefined where that can't be done. */
+  /** Takes out a value that `add` took in; `undefined` deletes. Undefined itself where that can't be done. */
   readonly remove: ((aggregate: Value, value: Value) => Value) | undefined
   /** Two aggregates that are there (never `undefined`) as one; `left` is the earlier. Undefined where that can't be done. */
   readonly merge: ((left: Value, right: Value) => Value) | undefined
@@ -175,7 +175,14 @@ export interface SessionWindows {
   /** In which records meet the markers; always `'time'` where there are none. */
   readonly order: 'time' | 'arrival'
 }
-export type WindowSpec = AlignedWindows | SlidingWindows | SessionWindows
+/** The last `length` slots, which are intervals of the trigger, at every whole multiple of `slide` of them. */
+export interface BatchWindows {
+  readonly kind: 'batches'
+  readonly length: number
+  /** From 1 to `length`. */
+  readonly slide: number
+}
+export type WindowSpec = AlignedWindows | SlidingWindows | SessionWindows | BatchWindows
 /** An aggregate over windows. The one store is `stores[0]`; its codec is of the aggregate. Sessions always have `merge`. */
 export interface WindowNode extends Common, AggregateFunctions {
   readonly kind: 'window'

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { bytes } from '../../../service/codec/bytes.ts'
 import type { CodecFor } from '../../../service/codec/codec.ts'
 import { hoppingState } from '../../../service/codec/hopping.ts'
+import { inverseState } from '../../../service/codec/inverse.ts'
 import { json } from '../../../service/codec/json.ts'
 import { dueMark, keyWindows } from '../../../service/codec/key-windows.ts'
 import { markerState } from '../../../service/codec/marker-sessions.ts'
@@ -89,6 +90,19 @@ describe('states of windows as bytes', () => {
     for (let length = 0; length < written.length; length++)
       if (!wholes.includes(length)) assert.throws(() => codec.decode(written.subarray(0, length)), TypeError, `${length} bytes`)
     assert.equal(codec.name, 'hopping(json)')
+  })
+
+  test('of windows of batches that values leave', () => {
+    const codec = inverseState({ aggregate: json(), values: structured() })
+    roundTrips(codec, { next: 7, aggregate: { a: 1 }, slots: [] })
+    const slots = [
+      { start: -1, pieces: [[1, 2n]] },
+      { start: 3, pieces: [[undefined, new Map([[1, 2]])]] },
+    ]
+    roundTrips(codec, { next: 7, aggregate: 0, slots })
+    const inPieces = encoded(codec, { next: 7, aggregate: 0, slots: [{ start: 1, pieces: [[1], [2, 3]] }] })
+    assert.deepEqual(codec.decode(inPieces).slots, [{ start: 1, pieces: [[1, 2, 3]] }])
+    assert.throws(() => codec.decode(inPieces.subarray(0, -1)), TypeError)
   })
 
   test('of which some are missing, or more are there, are refused', () => {
