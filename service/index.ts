@@ -32,5 +32,5 @@ export type {
   WindowOptions,
   Windows,
 } from './dsl/window-types.ts'
-export { hopping, session, sliding, tumbling } from './dsl/windows.ts'
+export { batches, hopping, session, sliding, tumbling } from './dsl/windows.ts'
 export type { Duration, EpochMs } from './duration.ts'

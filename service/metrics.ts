@@ -38,6 +38,10 @@ export const counters = {
 
 export const gauges = {
   caudal_lag_records: { help: 'Records between the position and the end of the partition.', labels: ['topic', 'partition'] },
+  caudal_watermark_held_seconds: {
+    help: 'For how long a silent partition that may not be idle (idleAfter: false) has held windows open; 0 when it no longer does.',
+    labels: ['topic', 'partition'],
+  },
   caudal_window_end_seconds: {
     help: 'The latest end of a window that closed, in seconds since 1970.',
     labels: ['store', 'partition'],

@@ -2,6 +2,7 @@
 import type { CodecFor, Encoder } from '../codec/codec.ts'
 import { json } from '../codec/json.ts'
 import { text } from '../codec/text.ts'
+import { type Duration, durationText } from '../duration.ts'
 import type {
   BranchNode,
   FilterNode,
@@ -19,6 +20,7 @@ import type {
   TopologyNode,
   UnionNode,
   UserFn,
+  WithTimeNode,
 } from '../topology/node.ts'
 import {
   check,
@@ -90,6 +92,21 @@ export const lookupNode = (
     keyOf: checkedFunction('keyOf of lookup', keyOf),
     combine: checkedFunction('combine of lookup', combine),
   })
+
+export function withTimeNode(
+  input: TopologyNode,
+  fn: UserFn<number>,
+  { lateness = 0 }: { readonly lateness?: Duration } = {},
+): WithTimeNode {
+  const latenessMs = checkedMs('lateness of withTime', lateness)
+  return Object.freeze({
+    kind: 'withTime',
+    ...step(input),
+    ...(latenessMs > 0 ? { detail: `lateness ${durationText(latenessMs)}` } : {}),
+    fn: checkedFunction('withTime', fn),
+    latenessMs,
+  })
+}
 
 export const unionNode = (inputs: readonly TopologyNode[]): UnionNode => Object.freeze({ kind: 'union', ...step(...inputs) })
 

@@ -21,6 +21,9 @@ export class StreamFacade extends Facade implements Methods<AnyStream> {
   lookup(table: AnyGlobalTable, keyOf: UserFn<string>, combine: LookupNode['combine']): AnyStream {
     return this.facades.stream(nodes.lookupNode(this.node, tableOf(table), { keyOf, combine }))
   }
+  withTime(fn: UserFn<number>, options?: Parameters<typeof nodes.withTimeNode>[2]): AnyStream {
+    return this.facades.stream(nodes.withTimeNode(this.node, fn, options))
+  }
   union(...others: readonly AnyStream[]): AnyStream {
     return this.facades.stream(nodes.unionNode([this.node, ...others.map(nodeOf)]))
   }

@@ -1,4 +1,5 @@
 /** The interfaces of the language: streams, keyed and windowed ones, and tables. They speak of each other, so they stand in one file. */
+import type { Duration, EpochMs } from '../duration.ts'
 import type {
   Aggregation,
   CodecWhereLossy,
@@ -35,6 +36,12 @@ export interface Stream<K, V> {
     keyOf: Fn<K, V, string>,
     combine: (value: V, row: W | undefined, record: RecordInfo<K>) => NotAsync<R>,
   ): Stream<K, R>
+  /**
+   * A new event time, and a new watermark per source partition, from here on: it trails the newest event time that came here by `lateness`
+   * (default 0). The time is as the source's `time`: milliseconds since 1970, and what is none gets the source's `onInvalid`; so does one
+   * further ahead of the clock than its `futureMax`. It stands before every keyBy and every state; of several in a row the last counts.
+   */
+  withTime(fn: Fn<K, V, EpochMs>, options?: { readonly lateness?: Duration }): Stream<K, V>
   union<W extends readonly unknown[]>(...others: { [I in keyof W]: Stream<K, W[I]> }): Stream<K, V | W[number]>
   /** Each record goes to the first branch whose test it passes, else to `rest`. */
   branch<B extends Readonly<Record<string, Fn<K, V, boolean>>> & { readonly rest?: never }>(
@@ -101,8 +108,12 @@ export interface SessionStream<K, V> extends Omit<WindowedStream<K, V>, 'aggrega
 
 /** The row of each key, as it changes. */
 export interface Table<K, A> {
-  /** The rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). */
-  emit(mode: 'update'): Stream<K, A>
+  /**
+   * `update`: the rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). `complete`: every row of the task,
+   * in the order of key bytes, in each batch that changed or deleted one; all with the newest event time that went in. It reads the whole
+   * store each time, into memory: for small tables.
+   */
+  emit(mode: 'update' | 'complete'): Stream<K, A>
   /** Each changed row, once a batch, as it was and as it is. */
   changes(): Stream<K, { readonly before: A | undefined; readonly after: A | undefined }>
   map<B>(fn: (row: A, key: K) => B): Table<K, B>
@@ -115,8 +126,12 @@ export interface Table<K, A> {
 export interface WindowedTable<K, A, V = unknown> {
   /** Each window once, when it is final. */
   emit(mode: 'append'): Stream<K, Windowed<A> & { readonly closedBy: ClosedBy }>
-  /** Each window as it changes, once a batch, and a last time with `closedBy`. */
-  emit(mode: 'update'): Stream<K, Windowed<A>>
+  /**
+   * `update`: each window as it changes, once a batch, and a last time with `closedBy`. `complete`: all open windows of the task, by end,
+   * start and key bytes, in each batch that changed or closed one; all with the newest event time that went in, or at which one closed.
+   * It reads all that is open each time, into memory: for few windows and keys.
+   */
+  emit(mode: 'update' | 'complete'): Stream<K, Windowed<A>>
   /** The records that came when every window they belong to had closed. */
   late(): Stream<K, V>
   /** Sessions with `startsWith`: the records that belong to no session. */

@@ -9,11 +9,13 @@ import type { Failed, Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Subtopology } from '../topology/graph.ts'
+import type { SlotClock } from '../time/slot-clock.ts'
 import type { TaskClock } from '../time/task-clock.ts'
 import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type {
   AggregateNode,
+  EmitNode,
   LookupNode,
   PrintNode,
   RekeyedNode,
@@ -21,16 +23,24 @@ import type {
   StaticTable,
   TableRows,
   TopologyNode,
+  WindowEmitNode,
   WindowNode,
+  WindowSideNode,
+  WithTimeNode,
 } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
+import { hasBatchWindows } from '../topology/slot-flow.ts'
 import { Aggregate } from './aggregate.ts'
+import type { AllRows } from './all-rows.ts'
+import { CompleteEmit } from './complete-emit.ts'
 import { Counts } from './counts.ts'
+import { HeldRows } from './held-rows.ts'
 import type { KeyKinds } from './key-kinds.ts'
 import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import { eventTime } from './record-time.ts'
 import { rekey, repartitionOutput } from './repartition.ts'
 import { type RepartitionInputParts, repartitionInput } from './repartition-input.ts'
 import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
@@ -40,6 +50,7 @@ import { branch, fanOut, filter, flatMap, lookup, map, peek } from './stateless.
 import { needsBefore, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
 import { windowOperator } from './window-operator.ts'
+import { withTime } from './with-time.ts'
 
 /** Of static tables, their rows. */
 export type Tables = ReadonlyMap<StaticTable, TableRows>
@@ -57,6 +68,8 @@ export interface CompileParts {
   readonly keyKinds: KeyKinds
   /** Null where nobody goes by event time, here or downstream. */
   readonly time: TaskClock | null
+  /** Absent where nobody goes by slots, here or downstream. */
+  readonly slots?: SlotClock | undefined
 }
 
 /** @throws FatalError where `views` lacks a store, or `tables` a table */
@@ -73,6 +86,7 @@ class Compiler {
   readonly #failed: Failed
   readonly #pushes = new Map<TopologyNode, Push>()
   readonly #operators = new Map<TopologyNode, StatefulOperator>()
+  readonly #rows: HeldRows
   readonly #watermarks: NodeWatermarks
   readonly #prints: PrintSink[] = []
   /** Wall clock at the cut, ms. */
@@ -88,8 +102,9 @@ class Compiler {
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
-    this.#watermarks = new NodeWatermarks(subtopology, parts.time?.task, this.#operators)
+    this.#watermarks = new NodeWatermarks(subtopology, parts.time, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
+    this.#rows = new HeldRows(this.#failed)
   }
 
   pipeline(): TaskPipeline {
@@ -194,6 +209,8 @@ class Compiler {
         return peek(node, failed, this.#next(node))
       case 'lookup':
         return lookup(node, this.#rowsOf(node), { failed, next: this.#next(node) })
+      case 'withTime':
+        return this.#withTime(node)
       case 'branch':
         return branch(node, failed, this.#outlets(node))
       case 'union':
@@ -213,11 +230,12 @@ class Compiler {
       case 'window':
         return this.#window(node)
       case 'windowEmit':
+        return node.mode === 'complete' ? this.#complete(node) : this.#next(node)
       case 'late':
       case 'outside':
         return this.#next(node)
       case 'emit':
-        return emit(node, this.#next(node))
+        return node.mode === 'complete' ? this.#complete(node) : emit(node, this.#next(node))
       case 'sink':
         return topicSink({ node, outputs: this.#parts.outputs, failed })
       case 'print':
@@ -245,29 +263,44 @@ class Compiler {
     }
   }
 
+  #withTime(node: WithTimeNode): Push {
+    const { time } = this.#parts
+    const own =
+      time === null ? {} : { time: { behind: time.behind(this.#subtopology.withTimes.indexOf(node)), now: () => this.#now } }
+    return withTime({ node, policies: this.#policies, failed: this.#failed, next: this.#next(node), ...own })
+  }
+
   #repartition(node: RepartitionNode): Push {
     const failed = this.#failed
     const { outputs, keyKinds } = this.#parts
     if (!isRepartition(node)) return rekey(node, { failed, next: this.#next(node), keyKinds })
-    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed })
+    const { slots, plan } = this.#parts
+    const slot = plan.graph.slottedRepartitions.has(node.name ?? '') ? slots : undefined
+    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed, slot })
   }
 
   #aggregate(node: AggregateNode): Push {
     const isRead = this.#consumersOf(node).length > 0
     const next = isRead ? this.#next(node) : undefined
     const parts = { node, view: this.#viewOf(node), input: this.#watermarks.into(node), failed: this.#failed, next }
-    return this.#operator(node, new Aggregate(parts))
+    return this.#holder(node, new Aggregate(parts))
   }
 
   #window(node: WindowNode): Push {
+    const { slots, plan } = this.#parts
+    const { trigger } = plan.graph.definition
+    const goesBySlots = hasBatchWindows(node) && slots !== undefined
     const parts = {
       node,
       view: this.#viewOf(node),
-      input: this.#watermarks.into(node),
+      input: goesBySlots ? slots : this.#watermarks.into(node),
+      time: eventTime,
+      everyMs: trigger === 'continuous' ? null : trigger.everyMs,
       failed: this.#failed,
       outlets: {
         append: this.#outlet(node, 'append'),
         update: this.#outlet(node, 'update'),
+        changes: this.#outlet(node, 'complete'),
         late: this.#outlet(node, 'late'),
         outside: this.#outlet(node, 'outside'),
         closed: (count: number, end: number) => this.#counts.closed(node.stores[0]?.name ?? '', count, end),
@@ -276,7 +309,22 @@ class Compiler {
       late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),
       outside: (record: StreamRecord) => this.#policies.outside(record),
     }
-    return this.#operator(node, windowOperator(parts))
+    const push = this.#holder(node, windowOperator(parts))
+    if (!goesBySlots) return push
+    return (value, record) => {
+      slots.see(record.slot)
+      push(value, record)
+    }
+  }
+
+  #complete(node: EmitNode | WindowEmitNode): Push {
+    const parts = { rows: this.#rows.into(node), input: this.#watermarks.into(node), next: this.#next(node) }
+    return this.#operator(node, new CompleteEmit(parts))
+  }
+
+  #holder(node: TopologyNode, operator: StatefulOperator & AllRows): Push {
+    this.#rows.add(node, operator)
+    return this.#operator(node, operator)
   }
 
   #operator(node: TopologyNode, operator: StatefulOperator): Push {
@@ -285,7 +333,7 @@ class Compiler {
   }
 
   /** Those who read one side of a window operator; undefined where nobody does. */
-  #outlet(node: WindowNode, side: 'append' | 'update' | 'late' | 'outside'): Push | undefined {
+  #outlet(node: WindowNode, side: WindowEmitNode['mode'] | WindowSideNode['kind']): Push | undefined {
     const sideOf = (consumer: TopologyNode) => (consumer.kind === 'windowEmit' ? consumer.mode : consumer.kind)
     const readers = this.#consumersOf(node).filter((consumer) => sideOf(consumer) === side)
     return readers.length === 0 ? undefined : fanOut(readers.map((reader) => this.#push(reader)))

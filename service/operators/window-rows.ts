@@ -11,6 +11,8 @@ export interface Outlets {
   readonly append: Push | undefined
   /** Windows that a batch changed, and final ones. */
   readonly update: Push | undefined
+  /** Each open window that a batch changed, or that is open no more: its row now, and as it was, undefined where there is or was none. */
+  readonly changes?: Push | undefined
   /** Records that came when all of their windows had closed. */
   readonly late: Push | undefined
   /** Records of sessions with `startsWith` that are in no session. */

@@ -19,6 +19,14 @@ import type { BytesToSend, ReadRecord, RecordToSend, TestDriver, TestDriverOptio
 
 /** Starts a driver. The default interval of a `continuous` topology is 100 ms. */
 export async function testDriver(topology: Topology, options: TestDriverOptions = {}): Promise<TestDriver> {
+  return (await driverWith(topology, options)).driver
+}
+
+/** A driver, and the Kafka that it runs on. */
+export async function driverWith(
+  topology: Topology,
+  options: TestDriverOptions,
+): Promise<{ readonly driver: TestDriver; readonly kafka: MemoryKafka }> {
   const graph = graphOf(definitionOf(topology))
   const clock = new ManualClock(options.now ?? 0, options.seed)
   const kafka = new MemoryKafka({ clock })
@@ -43,7 +51,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
     batchRecordsMax: options.batchRecordsMax ?? 1_000_000,
   })
   await processes.start()
-  return new Driver(graph, processes, { clock, kafka, clockFollows: options.now === undefined })
+  return { driver: new Driver(graph, processes, { clock, kafka, clockFollows: options.now === undefined }), kafka }
 }
 
 /** As internal topics have it: records of any event time are taken. */

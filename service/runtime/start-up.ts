@@ -75,8 +75,11 @@ async function connect({ cluster, clock, log, startTimeoutMs, signal }: StartUpP
 }
 
 function checkMetadataSize(plan: Plan): void {
-  const defects = plan.graph.subtopologies.flatMap(({ id, stores }) => {
-    const bytes = offsetMetadataBytesAtMost(stores.map(({ name }) => name))
+  const defects = plan.graph.subtopologies.flatMap(({ id, stores, withTimes }) => {
+    const bytes = offsetMetadataBytesAtMost(
+      stores.map(({ name }) => name),
+      withTimes.length,
+    )
     if (bytes <= offsetMetadataBytesMax) return []
     return [
       `sub-topology ${id} has ${stores.length} stores, whose offset metadata may take ${bytes} bytes, and Kafka allows ${offsetMetadataBytesMax}: give them shorter names, or split the topology`,

@@ -12,9 +12,11 @@ import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { Batch } from './batch.ts'
+import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
+import { slotClockOf } from './slot-clocks.ts'
 import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
@@ -53,6 +55,7 @@ export class WorkerResources {
   readonly heartbeats: HeartbeatRequests
   readonly tasks: TaskSet
   readonly purge: RepartitionPurge
+  readonly #held: HeldWatermarks
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
   #frozen: FrozenMembership | null = null
@@ -93,6 +96,7 @@ export class WorkerResources {
       compression: settings.compression,
     })
     this.printed = new PrintedRows(parts.post)
+    this.#held = new HeldWatermarks(parts)
     this.purge = new RepartitionPurge({ plan: parts.plan, cluster, clock, log })
     this.tasks = new TaskSet({
       clock,
@@ -167,7 +171,9 @@ export class WorkerResources {
     metrics.set('caudal_apply_queue_bytes', this.queue.bytes)
     metrics.set('caudal_tasks', this.tasks.running.size, { state: 'running' })
     metrics.set('caudal_tasks', this.tasks.takingCount, { state: 'restoring' })
-    for (const { feeds } of this.tasks.running.values()) for (const feed of feeds) reportLag(metrics, feed)
+    const tasks = [...this.tasks.running.values()]
+    for (const { feeds } of tasks) for (const feed of feeds) reportLag(metrics, feed)
+    this.#held.look(tasks.flatMap(({ time }) => time?.quiet() ?? []))
   }
 
   /** A stop with grace: what was committed reaches the backend, if that is not away for the time given. */
@@ -228,13 +234,14 @@ export class WorkerResources {
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
-    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, buckets }): TaskStore => {
+    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, counts }): TaskStore => {
       const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
-      view.attach(handle, position, buckets)
+      view.attach(handle, position, counts)
       return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
     })
     const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
     const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
+    const slots = slotClockOf(plan, taken)
     const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
     const views = new Map(stores.map(({ name, view }) => [name, view]))
     const pipeline = compileTask(subtopology, {
@@ -247,9 +254,10 @@ export class WorkerResources {
       print: (rows) => this.printed.add(rows),
       keyKinds,
       time,
+      slots: slots ?? undefined,
     })
     post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores, time, keyKinds })
+    return new Task(taken, { feeds, pipeline, stores, time, slots, keyKinds })
   }
 
   #close(task: Task): void {

@@ -53,6 +53,11 @@ expectTypeOf(narrow.map((v, record) => [v.n, record.key] as const)).toEqualTypeO
 expectTypeOf(narrow.flatMap((v) => [v.n, v.t])).toEqualTypeOf<Stream<string, number | 'a'>>()
 expectTypeOf(narrow.filter((v) => v.n > 0)).toEqualTypeOf<Stream<string, Narrow>>()
 expectTypeOf(narrow.peek(() => {})).toEqualTypeOf<Stream<string, Narrow>>()
+expectTypeOf(narrow.withTime((v) => v.n, { lateness: '10 minutes' })).toEqualTypeOf<Stream<string, Narrow>>()
+// @ts-expect-error an event time is a number
+narrow.withTime((v) => v.t)
+// @ts-expect-error and it is there at once
+narrow.withTime(async (v) => v.n)
 const mixed = narrow.map((v): string | number => v.n)
 expectTypeOf(mixed.filter((v): v is number => typeof v === 'number')).toEqualTypeOf<Stream<string, number>>()
 expectTypeOf(mixed.filter((v) => typeof v === 'number')).toEqualTypeOf<Stream<string, number>>()
@@ -124,11 +129,11 @@ expectTypeOf(
 ).toEqualTypeOf<WindowedTable<string, string[], Narrow>>()
 expectTypeOf(rows.emit('append')).toEqualTypeOf<Stream<bigint, Windowed<number> & { readonly closedBy: ClosedBy }>>()
 expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
-expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
+expectTypeOf(rows.emit('complete')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
 expectTypeOf(rows.late()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf(rows.outside()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf<WindowedTable<string, Narrow, Narrow>>().toExtend<WindowedTable<string, Wide, Wide>>()
-expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update'>()
+expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update' | 'complete'>()
 expectTypeOf<IsJson<Windowed<number>>>().toEqualTypeOf<true>()
 
 // What JSON keeps.

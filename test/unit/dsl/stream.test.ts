@@ -15,18 +15,27 @@ test('each stateless method builds one frozen node of its kind upon the one befo
     source.flatMap(() => []),
     source.filter(fn),
     source.peek(fn),
+    source.withTime(({ n }) => n),
     source.union(source.map((v) => v)),
     source.byKey(),
   ]
   assert.deepEqual(
     made.map((each) => node(each).kind),
-    ['map', 'flatMap', 'filter', 'peek', 'union', 'byKey'],
+    ['map', 'flatMap', 'filter', 'peek', 'withTime', 'union', 'byKey'],
   )
   for (const each of made) {
     assert.equal(node(each).inputs[0], node(source))
     assert.ok(Object.isFrozen(node(each)) && Object.isFrozen(node(each).inputs) && Object.isFrozen(each))
     assert.deepEqual([node(each).stores, node(each).topics], [[], []])
   }
+})
+
+test('withTime says how late records may be; what it is not given as it should be is refused', () => {
+  const described = (lateness?: Parameters<typeof source.withTime>[1]) => node(source.withTime(({ n }) => n, lateness)).detail
+  assert.deepEqual([described(), described({ lateness: '10 minutes' })], [undefined, 'lateness 10 minutes'])
+  refused(() => source.withTime('at' as never), /withTime/)
+  refused(() => source.withTime(({ n }) => n, { lateness: -1 }), /lateness of withTime/)
+  refused(() => source.withTime(({ n }) => n, { lateness: 0.5 }), /lateness of withTime/)
 })
 
 test('branch has an outlet a test, in their order, and one for the rest', () => {

@@ -100,7 +100,7 @@ describe('onInvalid', () => {
   })
 
   test('times that are none are invalid; fractions are floored', async () => {
-    const times = [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53 + 2, 12.9, -(2 ** 54)]
+    const times = [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 52 + 1, 12.9, -(2 ** 54)]
     const time = (n: number) => times[n] ?? 0
     const tasks = await run(
       times.map((_, n) => ({ value: String(n) })),

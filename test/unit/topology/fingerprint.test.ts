@@ -152,7 +152,7 @@ test('grace, lateness, markers, modes and full turns of the offset are not', () 
   same(sessions({ startsWith: (v) => v.n === 0 }), sessions({ startsWith: (v) => v.n === 1, grace: 5 }))
 })
 
-test('of overlapping windows, whether they can be kept as slices is', () => {
+test('of overlapping windows, whether they share slices is', () => {
   const over = (windows: Windows<Row>, more: Partial<Aggregation<string, Row, number>>) =>
     print(
       read('in')
@@ -165,6 +165,7 @@ test('of overlapping windows, whether they can be kept as slices is', () => {
   const merge = (left: number, right: number) => left + right
   const remove = (n: number) => n - 1
   const hops = hopping('1 hour', '5 minutes')
-  assert.equal(new Set([over(hops, {}), over(hops, { merge }), over(hops, { remove }), over(hops, { merge, remove })]).size, 4)
+  assert.notEqual(over(hops, {}), over(hops, { merge }))
+  assert.equal(over(hops, { merge }), over(hops, { merge, remove }))
   assert.equal(over(tumbling('1 hour'), {}), over(tumbling('1 hour'), { merge, remove }))
 })
