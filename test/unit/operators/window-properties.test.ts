@@ -16,7 +16,7 @@ import {
   markerReference,
   slidingReference,
   startsWith,
-} from './window-references.ts'
+} from '../../support/window-references.ts'
 import { type AnyKeyed, type AnyWindows, arrivedOf, ids, merge, outcomeOf, type Run, runs, type Value } from './window-runs.ts'
 
 const seed = seedOfRun()
