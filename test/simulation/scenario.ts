@@ -64,7 +64,8 @@ export function scenarioOf(seed: number): Scenario {
     ...Array.from({ length: 3 }, () => 'union-and-chain' as const),
     'large-rows',
   ])
-  const topology = seed % windowedEvery === 0 ? 'windowed' : drawn
+  const windows = (seed / windowedEvery) % 2 === 0 ? 'sessions-and-hops' : 'windowed'
+  const topology = seed % windowedEvery === 0 ? windows : drawn
   const processes = Array.from({ length: random.between(1, 3) }, () => (random.chance(0.75) ? 'static' : 'dynamic'))
   const faults = [...callFaults, ...eventFaults].filter(() => random.chance(0.45))
   const keys = ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'].slice(0, random.between(2, 6))
