@@ -8,7 +8,7 @@ export { nullable } from './codec/nullable.ts'
 export { structured } from './codec/structured.ts'
 export { text } from './codec/text.ts'
 export { stream } from './dsl/source.ts'
-export type { KeyedStream, SessionStream, Stream, Table, WindowedStream, WindowedTable } from './dsl/streams.ts'
+export type { KeyedStream, Ranked, SessionStream, Stream, Table, WindowedStream, WindowedTable } from './dsl/streams.ts'
 export { type Topology, type TopologyOptions, topology } from './dsl/topology.ts'
 export type {
   Aggregation,

@@ -14,6 +14,7 @@ import type { AllRows } from './all-rows.ts'
 import { DueQueue } from './due-queue.ts'
 import { changesBetween, type OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import type { StatefulOperator } from './stateful.ts'
+import { WindowOutput } from './window-output.ts'
 
 /** A record on its way into the windows of its key. */
 export interface Arrival {
@@ -54,15 +55,13 @@ export interface KeyedWindowsParts<S> {
 const marksMax = 10_000
 
 export class KeyedWindows<S> implements StatefulOperator, AllRows {
-  readonly output: Watermark
+  readonly output: WindowOutput
   readonly #view: StateView
   readonly #input: Watermark
   readonly #logic: KeyLogic<S>
   readonly #open: OpenRows
   /** Nothing is to be done for any key before the watermark has passed this. */
   #closesAt = Number.POSITIVE_INFINITY
-  /** Everything older has been emitted. */
-  #emitted = Number.NEGATIVE_INFINITY
   /** How many records came in this batch. */
   #taken = 0
   /** The newest event time that went into a window in this batch, or at which one closed. */
@@ -80,15 +79,8 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#input = input
     this.#logic = logic
     this.#open = open
-    const emitted = () => this.#emitted
-    this.output = {
-      get value() {
-        return emitted()
-      },
-      get isIdle() {
-        return input.isIdle && view.buckets().first === undefined
-      },
-    }
+    const isHolding = () => view.buckets().first !== undefined
+    this.output = new WindowOutput({ input, holdBackMs: logic.holdBackMs, isHolding })
   }
 
   get isDue(): boolean {
@@ -97,6 +89,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
 
   begin(): void {
     this.#view.beginBatch()
+    this.output.begin()
     this.#logic.begin()
     this.#visited.clear()
     this.#taken = 0
@@ -142,6 +135,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#closeUpTo(this.#leadsTo)
     this.#leadsTo = Number.NEGATIVE_INFINITY
     this.#finishKeys()
+    this.output.end()
   }
 
   loadRows(): Promise<void> | undefined {
@@ -221,7 +215,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     }
     this.#logic.flush()
     // What marks that were not looked at are for is not emitted.
-    this.#emitted = Math.max(this.#emitted, Math.min(watermark, this.#firstMark()) - this.#logic.holdBackMs)
+    this.output.moveTo(Math.min(watermark, this.#firstMark()))
   }
 
   #close(entry: Entry): void {
