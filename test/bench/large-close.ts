@@ -134,8 +134,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 /** Without garbage. */
 function heapBytes(): number {
   collectGarbage()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
+  return process.memoryUsage().heapUsed
 }
 /** In how many batches the heap is looked at once. */
 const heapEvery = 25
