@@ -98,7 +98,7 @@ const trending = purchases
   .keyBy((p) => p.product)
   .window(hopping('10 seconds', '2 seconds'))
   .count('trending')
-const recentSpend = purchases
+const recent = purchases
   .byKey()
   .window(sliding('10 seconds', { grace: '1 minute' }))
   .average('recent', (p) => p.amount)
