@@ -80,7 +80,7 @@ export interface KeyedStream<K, V> {
   /** Begins with the first value itself. */
   reduce(name: string, fn: (left: V, right: V) => V, ...options: LastWhereLossy<'state', V>): Table<K, V>
   aggregate<A>(name: string, aggregation: Aggregation<K, V, A> & CodecWhereLossy<'state', A>): Table<K, A>
-  /** Gathers the records of each key in windows of event time. */
+  /** Gathers the records of each key in windows of event time, or of batches. */
   window(windows: SessionWindows<V>): SessionStream<K, V>
   window(windows: Windows<V>): WindowedStream<K, V>
 }

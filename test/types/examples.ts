@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { KeyedStream, Stream, Table, WindowedTable } from '../../service/index.ts'
 import {
+  batches,
   bytes,
   float64,
   hopping,
@@ -54,6 +55,24 @@ export const hourlySpend = topology('hourly-spend', [
     .print(),
   hours.late().to('late-purchases', { value: json() }),
   days.emit('append').to('daily-spend', { value: json() }),
+])
+
+// What each customer spent in the last six batches, every two of them: what leaves is taken out, and who has nothing left is dropped.
+const recentSpend = purchases
+  .keyBy((purchase) => purchase.customer)
+  .window(batches(6, 2))
+  .aggregate('recent-spend', {
+    initial: () => ({ count: 0, sum: 0 }),
+    add: ({ count, sum }, { amount }) => ({ count: count + 1, sum: sum + amount }),
+    remove: ({ count, sum }, { amount }) => (count === 1 ? undefined : { count: count - 1, sum: sum - amount }),
+  })
+const recentCities = purchases
+  .global()
+  .window(batches(6))
+  .countByValue('recent-cities', (p) => p.city)
+export const lately = topology('lately', [
+  recentSpend.emit('append').to('recent-spend', { value: json() }),
+  recentCities.emit('append').print(),
 ])
 
 // What each customer has spent; and how often each city occurred, over everything.
