@@ -9,6 +9,7 @@ import { definitionOf } from './dsl/topology.ts'
 import { PromMetrics } from './http/prom-metrics.ts'
 import { pinoLog } from './pino-log.ts'
 import { loadTopology } from './runtime/load-topology.ts'
+import { loadTables } from './runtime/static-tables.ts'
 import { type FromWorker, SharedFlags, type ToWorker } from './runtime/seam.ts'
 import type { TopicFact } from './runtime/topic-facts.ts'
 import { Worker } from './runtime/worker.ts'
@@ -40,6 +41,7 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
   const topology = await loadTopology(new URL(data.topologyUrl), data.exportName)
   const graph = graphOf(definitionOf(topology))
   const plan = planOf(graph, data.application, new Map([...topics].map(([name, { partitions }]) => [name, partitions])))
+  const tables = await loadTables(graph)
   const wire = openKafkaWire(configuration, `${configuration.kafka.clientId}-${ids.worker}`, log)
   const backend = await openBackend(configuration, log)
   const metrics = new PromMetrics()
@@ -48,6 +50,7 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
     ids,
     settings: workerSettings(configuration),
     topics,
+    tables,
     wire,
     backend,
     clock: systemClock,

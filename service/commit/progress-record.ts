@@ -27,6 +27,8 @@ export interface ProgressRecord {
   readonly upstreamWatermarks: Readonly<Record<string, number | 'idle'>>
   /** Of each keyBy, the kind of its keys: rows of windows may come without a record that tells. */
   readonly keyKinds?: Readonly<Record<string, 's' | 'n' | 'b'>>
+  /** Of a task that goes by slots: where the last one begins, in ms. */
+  readonly slot?: number
 }
 
 export const encodeProgress = (record: ProgressRecord): Buffer => Buffer.from(JSON.stringify(record))

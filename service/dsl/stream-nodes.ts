@@ -7,6 +7,7 @@ import type {
   BranchNode,
   FilterNode,
   FlatMapNode,
+  LookupNode,
   MapNode,
   OutletNode,
   PeekNode,
@@ -15,6 +16,7 @@ import type {
   RepartitionNode,
   SinkNode,
   SourceNode,
+  StaticTable,
   TopologyNode,
   UnionNode,
   UserFn,
@@ -76,6 +78,20 @@ export const filterNode = (input: TopologyNode, fn: UserFn<boolean>): FilterNode
 
 export const peekNode = (input: TopologyNode, fn: UserFn): PeekNode =>
   Object.freeze({ kind: 'peek', ...step(input), fn: checkedFunction('peek', fn) })
+
+export const lookupNode = (
+  input: TopologyNode,
+  table: StaticTable,
+  { keyOf, combine }: Pick<LookupNode, 'keyOf' | 'combine'>,
+): LookupNode =>
+  Object.freeze({
+    kind: 'lookup',
+    ...step(input),
+    detail: `table: ${table.source}`,
+    table,
+    keyOf: checkedFunction('keyOf of lookup', keyOf),
+    combine: checkedFunction('combine of lookup', combine),
+  })
 
 export function withTimeNode(
   input: TopologyNode,

@@ -4,6 +4,7 @@ import type {
   Aggregation,
   CodecWhereLossy,
   Fn,
+  GlobalTable,
   KeyByOptions,
   KeyEncoder,
   LastWhereLossy,
@@ -26,6 +27,15 @@ export interface Stream<K, V> {
   filter(fn: Fn<K, V, boolean>): Stream<K, V>
   /** Looks at each record and changes nothing. */
   peek<R>(fn: Fn<K, V, NotAsync<R>>): Stream<K, V>
+  /**
+   * Each record with the row of a static table under the key that `keyOf` gives, a string; `undefined` where there is none. Rows are
+   * frozen, as all records see the same ones.
+   */
+  lookup<W, R>(
+    table: GlobalTable<W>,
+    keyOf: Fn<K, V, string>,
+    combine: (value: V, row: W | undefined, record: RecordInfo<K>) => NotAsync<R>,
+  ): Stream<K, R>
   /**
    * A new event time, and a new watermark per source partition, from here on: it trails the newest event time that came here by `lateness`
    * (default 0). The time is as the source's `time`: milliseconds since 1970, and what is none gets the source's `onInvalid`; so does one
@@ -98,8 +108,12 @@ export interface SessionStream<K, V> extends Omit<WindowedStream<K, V>, 'aggrega
 
 /** The row of each key, as it changes. */
 export interface Table<K, A> {
-  /** The rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). */
-  emit(mode: 'update'): Stream<K, A>
+  /**
+   * `update`: the rows that a batch changed, once each; deletions emit nothing (`to` writes them as null). `complete`: every row of the task,
+   * in the order of key bytes, in each batch that changed or deleted one; all with the newest event time that went in. It reads the whole
+   * store each time, into memory: for small tables.
+   */
+  emit(mode: 'update' | 'complete'): Stream<K, A>
   /** Each changed row, once a batch, as it was and as it is. */
   changes(): Stream<K, { readonly before: A | undefined; readonly after: A | undefined }>
   map<B>(fn: (row: A, key: K) => B): Table<K, B>
@@ -112,8 +126,12 @@ export interface Table<K, A> {
 export interface WindowedTable<K, A, V = unknown> {
   /** Each window once, when it is final. */
   emit(mode: 'append'): Stream<K, Windowed<A> & { readonly closedBy: ClosedBy }>
-  /** Each window as it changes, once a batch, and a last time with `closedBy`. */
-  emit(mode: 'update'): Stream<K, Windowed<A>>
+  /**
+   * `update`: each window as it changes, once a batch, and a last time with `closedBy`. `complete`: all open windows of the task, by end,
+   * start and key bytes, in each batch that changed or closed one; all with the newest event time that went in, or at which one closed.
+   * It reads all that is open each time, into memory: for few windows and keys.
+   */
+  emit(mode: 'update' | 'complete'): Stream<K, Windowed<A>>
   /** The records that came when every window they belong to had closed. */
   late(): Stream<K, V>
   /** Sessions with `startsWith`: the records that belong to no session. */

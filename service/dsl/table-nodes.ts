@@ -20,12 +20,13 @@ export const tableMapNode = (input: TopologyNode, fn: TableMapNode['fn']): Table
 export const tableFilterNode = (input: TopologyNode, fn: TableFilterNode['fn']): TableFilterNode =>
   Object.freeze({ kind: 'tableFilter', ...step(input), fn: checkedFunction('filter', fn) })
 
-export function emitNode(input: TopologyNode, mode: 'update'): EmitNode {
+export function emitNode(input: TopologyNode, mode: 'update' | 'complete'): EmitNode {
   check(
     (mode as string) !== 'append',
-    "A row of a plain table is never final, so there is nothing to append: emit 'update', or put window() before the aggregate.",
+    "A row of a plain table is never final, so there is nothing to append: emit 'update' or 'complete', or put window() before the aggregate.",
   )
-  return Object.freeze({ kind: 'emit', ...step(input), mode: checkedChoice('The mode of emit', mode, ['update']) })
+  checkedChoice('The mode of emit', mode, ['update', 'complete'])
+  return Object.freeze({ kind: 'emit', ...step(input), ...(mode === 'complete' ? { detail: mode } : {}), mode })
 }
 
 export const changesNode = (input: TopologyNode): EmitNode =>

@@ -6,7 +6,7 @@ import * as nodes from './table-nodes.ts'
 import type { Sink } from './types.ts'
 
 export class TableFacade extends Facade implements Methods<AnyTable> {
-  emit(mode: 'update'): AnyStream {
+  emit(mode: 'update' | 'complete'): AnyStream {
     return this.facades.stream(nodes.emitNode(this.node, mode))
   }
   changes(): AnyStream {

@@ -44,7 +44,7 @@ export const windowEmitNode = (input: WindowNode, mode: OutputMode): WindowEmitN
     ...step(input),
     label: 'emit',
     detail: mode,
-    mode: checkedChoice('The mode of emit', mode, ['append', 'update']),
+    mode: checkedChoice('The mode of emit', mode, ['append', 'update', 'complete']),
   })
 
 export function windowSideNode(input: WindowNode, kind: WindowSideNode['kind']): WindowSideNode {

@@ -36,8 +36,8 @@ export type SessionOptions<V> = AtLeastOne<SessionBounds<V>> & {
   readonly order?: 'time' | 'arrival'
 }
 
-/** `append`: final rows, once. `update`: rows as they change, once a batch. */
-export type OutputMode = 'append' | 'update'
+/** `append`: final rows, once. `update`: rows as they change, once a batch. `complete`: all rows, in each batch that changed one. */
+export type OutputMode = 'append' | 'update' | 'complete'
 
 /** What ended a window: time passed its end; silence, or a record, ended a session. */
 export type ClosedBy = 'time' | 'gap' | 'marker'

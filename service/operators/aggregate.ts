@@ -1,9 +1,11 @@
 /** A keyed aggregate: folds each record into the state of its key, and hands on the rows that changed once a batch. */
+import { FatalError } from '../errors.ts'
 import type { Failed, Push } from '../source/push.ts'
 import { noProvenance, RecordInput, StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
 import type { AggregateNode, Value } from '../topology/node.ts'
 import type { Watermark } from '../time/watermark.ts'
+import type { AllRows } from './all-rows.ts'
 import { refusePromise } from './policies.ts'
 import type { StatefulOperator } from './stateful.ts'
 
@@ -17,7 +19,7 @@ export interface AggregateParts {
   readonly next: Push | undefined
 }
 
-export class Aggregate implements StatefulOperator {
+export class Aggregate implements StatefulOperator, AllRows {
   readonly output: Watermark
   /** What event time does is no concern of it. */
   readonly isDue = false
@@ -77,6 +79,20 @@ export class Aggregate implements StatefulOperator {
     if (this.#next !== undefined && this.#last !== undefined) this.#emit(this.#next, this.#last)
   }
 
+  loadRows(): Promise<void> | undefined {
+    this.#view.scan(null, Number.POSITIVE_INFINITY)
+    return this.#view.load()
+  }
+
+  replay(next: Push, timestamp: number): void {
+    const { finish } = this.#node
+    const rows = this.#view.scanned(null).entries.filter(({ value }) => value !== undefined)
+    if (this.#last === undefined) throw new FatalError('Defect in caudal: all rows of a table that did not change.')
+    const input = rowsInput(this.#last, new Float64Array(rows.length).fill(timestamp))
+    for (const [i, { key, value }] of rows.entries())
+      next(finish === undefined ? value : finish(value), new StreamRecord(input, i, key))
+  }
+
   #fold(entry: Entry, value: Value, record: StreamRecord): void {
     const { initial, add } = this.#node
     let aggregate: Value
@@ -91,12 +107,13 @@ export class Aggregate implements StatefulOperator {
   }
 
   /** Each changed row once, in the order of the first change; one that came and went within the batch is none. */
-  #emit(next: Push, { input }: StreamRecord): void {
+  #emit(next: Push, last: StreamRecord): void {
     const { finish } = this.#node
     const changed = this.#view.changed()
-    const timestamps = Float64Array.from(changed, (entry) => entry.timestamp)
-    const { topic, partition, keys } = input
-    const rows = new RecordInput({ topic, partition, columns: null, timestamps, first: 0, keys, provenance: noProvenance })
+    const rows = rowsInput(
+      last,
+      Float64Array.from(changed, (entry) => entry.timestamp),
+    )
     for (const [i, { key, value, before }] of changed.entries()) {
       if (value === undefined && before === undefined) continue
       const row = new StreamRecord(rows, i, key)
@@ -104,4 +121,9 @@ export class Aggregate implements StatefulOperator {
       else next(value === undefined ? undefined : finish(value), row, before === undefined ? undefined : finish(before))
     }
   }
+}
+
+/** Rows have their keys from where the records had theirs, of which `last` is one. */
+function rowsInput({ input: { topic, partition, keys } }: StreamRecord, timestamps: Float64Array): RecordInput {
+  return new RecordInput({ topic, partition, columns: null, timestamps, first: 0, keys, provenance: noProvenance })
 }

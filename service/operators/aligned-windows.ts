@@ -1,10 +1,12 @@
 /** Tumbling and hopping windows of one aggregate: records are folded into the windows that they lie in, which close as event time passes. */
 import type { Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
-import type { Entry, StateView } from '../state/state-view.ts'
+import type { Entry, Scanned, StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
+import type { AllRows } from './all-rows.ts'
+import { OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import type { StatefulOperator } from './stateful.ts'
 import type { WindowParts } from './window-parts.ts'
@@ -13,15 +15,16 @@ import { WindowRows } from './window-rows.ts'
 type AlignedWindowsParts = WindowParts<Alignment>
 
 /** So many windows close in a batch, and one more for each that its records went into, so that never more come than go. */
-const closedMax = 10_000
+const closedMax = 2_000
 
-export class AlignedWindows implements StatefulOperator {
+export class AlignedWindows implements StatefulOperator, AllRows {
   readonly output: Watermark
   readonly #parts: AlignedWindowsParts
   readonly #operator: string
   readonly #windows: Alignment
   readonly #view: StateView
   readonly #rows: WindowRows
+  readonly #open: OpenRows
   /** The watermark at which the first open window closes. */
   #closesAt = Number.POSITIVE_INFINITY
   /** Everything older has been emitted. */
@@ -37,6 +40,8 @@ export class AlignedWindows implements StatefulOperator {
   #isPartlyLate = false
   /** The buckets whose entries were asked for in this batch. */
   readonly #closing = new Set<number>()
+  /** True where the rest of a bucket is left to the next batch: nothing closes before that. */
+  #isPaused = false
 
   constructor(parts: AlignedWindowsParts) {
     const { node, view, input, outlets, keys } = parts
@@ -45,6 +50,7 @@ export class AlignedWindows implements StatefulOperator {
     this.#operator = `${node.function} '${node.name}'`
     this.#view = view
     this.#rows = new WindowRows({ node, outlets, keys })
+    this.#open = new OpenRows({ node, outlets, keys })
     const emitted = () => this.#emittedSoFar()
     this.#look()
     this.output = {
@@ -66,6 +72,7 @@ export class AlignedWindows implements StatefulOperator {
     this.#view.beginBatch()
     this.#closable = closedMax
     this.#closing.clear()
+    this.#isPaused = false
     this.#look()
   }
 
@@ -110,6 +117,36 @@ export class AlignedWindows implements StatefulOperator {
     this.#watermarks = []
     this.#closeUpTo(this.#parts.input.value)
     this.#rows.updated(this.#view.changed(), (end) => ({ start: end - this.#windows.sizeMs, end }))
+    if (this.#open.isRead) this.#open.changed(this.#view.changed().flatMap((entry) => this.#changeOf(entry)))
+  }
+
+  loadRows(ends?: ReadonlySet<number>): Promise<void> | undefined {
+    for (const end of this.#ends(ends)) this.#view.scan(end, Number.POSITIVE_INFINITY)
+    return this.#view.load()
+  }
+
+  replay(next: Push, timestamp: number, ends?: ReadonlySet<number>): void {
+    const entries = this.#ends(ends).flatMap((end) => this.#view.scanned(end).entries)
+    const windows = entries.flatMap((entry) => this.#windowOf(entry, entry.value) ?? [])
+    this.#open.replay(windows, next, { timestamp, ends })
+  }
+
+  /** Of the windows that are open, among those given. */
+  #ends(ends: ReadonlySet<number> | undefined): readonly number[] {
+    const all = this.#view.buckets()
+    return ends === undefined ? all.upTo(Number.POSITIVE_INFINITY) : [...ends].filter((end) => all.entries(end) > 0)
+  }
+
+  #changeOf(entry: Entry): readonly WindowChange[] {
+    const { value, before, timestamp } = entry
+    if (value === undefined && before === undefined) return []
+    return [{ now: this.#windowOf(entry, value), before: this.#windowOf(entry, before), timestamp }]
+  }
+
+  /** Undefined where there is no aggregate. */
+  #windowOf({ key, bucket: end }: Entry, aggregate: Value): OpenWindow | undefined {
+    if (end === null || aggregate === undefined) return undefined
+    return { key, start: end - this.#windows.sizeMs, end, aggregate }
   }
 
   /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
@@ -122,13 +159,14 @@ export class AlignedWindows implements StatefulOperator {
   /** Finds the entries of the windows that the record goes into; false where they are all closed. */
   #claim(record: StreamRecord, watermark: number): boolean {
     const { graceMs, advanceMs } = this.#windows
-    const { timestamp, stamp } = record
+    const { time } = this.#parts
     const key = record.keyLatin1 ?? ''
-    const closed = Math.max(watermark, stamp) - graceMs
-    const last = lastEnd(timestamp, this.#windows)
+    const at = time.timeOf(record, watermark)
+    const closed = Math.max(watermark, time.stampOf(record)) - graceMs
+    const last = lastEnd(at, this.#windows)
     this.#claimed.length = 0
     this.#isPartlyLate = false
-    for (let end = firstEnd(timestamp, this.#windows); end <= last; end += advanceMs) {
+    for (let end = firstEnd(at, this.#windows); end <= last; end += advanceMs) {
       if (end > closed) this.#claimed.push(this.#view.bucket(end).entry(key))
       else this.#isPartlyLate = true
     }
@@ -161,19 +199,25 @@ export class AlignedWindows implements StatefulOperator {
   /** Closes what the watermark has passed, the earliest first, as far as this batch may. */
   #closeUpTo(watermark: number): void {
     const { graceMs, sizeMs } = this.#windows
-    while (this.#closesAt <= watermark) {
+    while (this.#closesAt <= watermark && !this.#isPaused) {
       const end = this.#closesAt - graceMs
-      // What came into the bucket since the load is in memory.
-      this.#view.scan(end, this.#closable)
-      const { entries, complete } = this.#view.scanned(end)
+      const { entries, complete } = this.#scanned(end)
       const open = entries.filter(({ value }) => value !== undefined)
       this.#rows.closed({ start: end - sizeMs, end }, open)
       for (const entry of open) this.#view.set(entry, undefined, end - 1)
       this.#closable -= open.length
-      if (!complete) return
+      this.#isPaused = !complete
       this.#look()
     }
-    this.#emitted = Math.max(this.#emitted, watermark - graceMs)
+    if (!this.#isPaused) this.#emitted = Math.max(this.#emitted, watermark - graceMs)
+  }
+
+  /** As many entries of a bucket as may close. What came into it since the load is in memory. */
+  #scanned(end: number): Scanned {
+    const found = this.#closing.has(end) ? this.#view.scanned(end).entries.length : 0
+    this.#closing.add(end)
+    this.#view.scan(end, Math.max(0, this.#closable - found))
+    return this.#view.scanned(end)
   }
 
   #look(): void {

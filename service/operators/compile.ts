@@ -9,51 +9,70 @@ import type { Failed, Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Subtopology } from '../topology/graph.ts'
+import type { SlotClock } from '../time/slot-clock.ts'
 import type { TaskClock } from '../time/task-clock.ts'
 import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type {
   AggregateNode,
+  EmitNode,
+  LookupNode,
   PrintNode,
   RekeyedNode,
   RepartitionNode,
+  StaticTable,
+  TableRows,
   TopologyNode,
+  WindowEmitNode,
   WindowNode,
+  WindowSideNode,
   WithTimeNode,
 } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
+import { hasBatchWindows } from '../topology/slot-flow.ts'
 import { Aggregate } from './aggregate.ts'
+import type { AllRows } from './all-rows.ts'
+import { CompleteEmit } from './complete-emit.ts'
 import { Counts } from './counts.ts'
+import { HeldRows } from './held-rows.ts'
 import type { KeyKinds } from './key-kinds.ts'
 import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import { eventTime } from './record-time.ts'
 import { rekey, repartitionOutput } from './repartition.ts'
 import { type RepartitionInputParts, repartitionInput } from './repartition-input.ts'
 import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
 import { stageOf } from './stage.ts'
 import type { StatefulOperator } from './stateful.ts'
-import { branch, fanOut, filter, flatMap, map, peek } from './stateless.ts'
+import { branch, fanOut, filter, flatMap, lookup, map, peek } from './stateless.ts'
 import { needsBefore, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
 import { windowOperator } from './window-operator.ts'
 import { withTime } from './with-time.ts'
+
+/** Of static tables, their rows. */
+export type Tables = ReadonlyMap<StaticTable, TableRows>
 
 export interface CompileParts {
   readonly partition: number
   readonly plan: Plan
   /** By store. */
   readonly views: ReadonlyMap<string, StateView>
+  /** The rows of every static table. */
+  readonly tables: Tables
   readonly outputs: OutputBuffer
   readonly metrics: Metrics
   readonly print: (printed: PrintedBatch) => void
   readonly keyKinds: KeyKinds
   /** Null where nobody goes by event time, here or downstream. */
   readonly time: TaskClock | null
+  /** Absent where nobody goes by slots, here or downstream. */
+  readonly slots?: SlotClock | undefined
 }
 
-/** @throws FatalError where `views` lacks a store */
+/** @throws FatalError where `views` lacks a store, or `tables` a table */
 export function compileTask(subtopology: Subtopology, parts: CompileParts): TaskPipeline {
   return new Compiler(subtopology, parts).pipeline()
 }
@@ -67,6 +86,7 @@ class Compiler {
   readonly #failed: Failed
   readonly #pushes = new Map<TopologyNode, Push>()
   readonly #operators = new Map<TopologyNode, StatefulOperator>()
+  readonly #rows: HeldRows
   readonly #watermarks: NodeWatermarks
   readonly #prints: PrintSink[] = []
   /** Wall clock at the cut, ms. */
@@ -78,12 +98,13 @@ class Compiler {
     const { graph } = parts.plan
     const { onError, deadLetterTopic } = graph.definition
     this.#sourceTopics = graph.subtopologies.flatMap(({ sourceTopics }) => sourceTopics).toSorted()
-    this.#counts = new Counts(parts.metrics)
+    this.#counts = new Counts(parts.metrics, parts.partition)
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
     this.#watermarks = new NodeWatermarks(subtopology, parts.time, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
+    this.#rows = new HeldRows(this.#failed)
   }
 
   pipeline(): TaskPipeline {
@@ -186,6 +207,8 @@ class Compiler {
         return filter(node, failed, this.#next(node))
       case 'peek':
         return peek(node, failed, this.#next(node))
+      case 'lookup':
+        return lookup(node, this.#rowsOf(node), { failed, next: this.#next(node) })
       case 'withTime':
         return this.#withTime(node)
       case 'branch':
@@ -207,11 +230,12 @@ class Compiler {
       case 'window':
         return this.#window(node)
       case 'windowEmit':
+        return node.mode === 'complete' ? this.#complete(node) : this.#next(node)
       case 'late':
       case 'outside':
         return this.#next(node)
       case 'emit':
-        return emit(node, this.#next(node))
+        return node.mode === 'complete' ? this.#complete(node) : emit(node, this.#next(node))
       case 'sink':
         return topicSink({ node, outputs: this.#parts.outputs, failed })
       case 'print':
@@ -250,33 +274,57 @@ class Compiler {
     const failed = this.#failed
     const { outputs, keyKinds } = this.#parts
     if (!isRepartition(node)) return rekey(node, { failed, next: this.#next(node), keyKinds })
-    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed })
+    const { slots, plan } = this.#parts
+    const slot = plan.graph.slottedRepartitions.has(node.name ?? '') ? slots : undefined
+    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed, slot })
   }
 
   #aggregate(node: AggregateNode): Push {
     const isRead = this.#consumersOf(node).length > 0
     const next = isRead ? this.#next(node) : undefined
     const parts = { node, view: this.#viewOf(node), input: this.#watermarks.into(node), failed: this.#failed, next }
-    return this.#operator(node, new Aggregate(parts))
+    return this.#holder(node, new Aggregate(parts))
   }
 
   #window(node: WindowNode): Push {
+    const { slots, plan } = this.#parts
+    const { trigger } = plan.graph.definition
+    const goesBySlots = hasBatchWindows(node) && slots !== undefined
     const parts = {
       node,
       view: this.#viewOf(node),
-      input: this.#watermarks.into(node),
+      input: goesBySlots ? slots : this.#watermarks.into(node),
+      time: eventTime,
+      everyMs: trigger === 'continuous' ? null : trigger.everyMs,
       failed: this.#failed,
       outlets: {
         append: this.#outlet(node, 'append'),
         update: this.#outlet(node, 'update'),
+        changes: this.#outlet(node, 'complete'),
         late: this.#outlet(node, 'late'),
         outside: this.#outlet(node, 'outside'),
+        closed: (count: number, end: number) => this.#counts.closed(node.stores[0]?.name ?? '', count, end),
       },
       keys: () => this.#parts.keyKinds.decoderOf(node),
       late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),
       outside: (record: StreamRecord) => this.#policies.outside(record),
     }
-    return this.#operator(node, windowOperator(parts))
+    const push = this.#holder(node, windowOperator(parts))
+    if (!goesBySlots) return push
+    return (value, record) => {
+      slots.see(record.slot)
+      push(value, record)
+    }
+  }
+
+  #complete(node: EmitNode | WindowEmitNode): Push {
+    const parts = { rows: this.#rows.into(node), input: this.#watermarks.into(node), next: this.#next(node) }
+    return this.#operator(node, new CompleteEmit(parts))
+  }
+
+  #holder(node: TopologyNode, operator: StatefulOperator & AllRows): Push {
+    this.#rows.add(node, operator)
+    return this.#operator(node, operator)
   }
 
   #operator(node: TopologyNode, operator: StatefulOperator): Push {
@@ -285,7 +333,7 @@ class Compiler {
   }
 
   /** Those who read one side of a window operator; undefined where nobody does. */
-  #outlet(node: WindowNode, side: 'append' | 'update' | 'late' | 'outside'): Push | undefined {
+  #outlet(node: WindowNode, side: WindowEmitNode['mode'] | WindowSideNode['kind']): Push | undefined {
     const sideOf = (consumer: TopologyNode) => (consumer.kind === 'windowEmit' ? consumer.mode : consumer.kind)
     const readers = this.#consumersOf(node).filter((consumer) => sideOf(consumer) === side)
     return readers.length === 0 ? undefined : fanOut(readers.map((reader) => this.#push(reader)))
@@ -296,6 +344,12 @@ class Compiler {
     const view = this.#parts.views.get(store)
     if (view === undefined) throw new FatalError(`Defect in caudal: the task has no store ${store}.`)
     return view
+  }
+
+  #rowsOf({ table }: LookupNode): TableRows {
+    const rows = this.#parts.tables.get(table)
+    if (rows === undefined) throw new FatalError(`Defect in caudal: the table ${table.source} was not read.`)
+    return rows
   }
 
   #print(node: PrintNode): Push {

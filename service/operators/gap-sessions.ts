@@ -2,14 +2,17 @@
 import { FatalError } from '../errors.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { placeOf, put, type Sessions } from '../windows/sessions.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
 import type { WindowParts } from './window-parts.ts'
 
 export class GapSessions implements KeyLogic<Sessions> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SessionSpec>
   readonly #operator: string
   readonly #gapMs: number
@@ -76,6 +79,10 @@ export class GapSessions implements KeyLogic<Sessions> {
 
   flush(): void {
     this.#rows.flush()
+  }
+
+  open(key: string, sessions: Sessions): readonly OpenWindow[] {
+    return this.#rows.open(key, sessions)
   }
 
   /** The record goes to the earliest of the sessions that it makes one. */

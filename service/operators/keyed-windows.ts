@@ -9,8 +9,9 @@ import type { StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { Value } from '../topology/node.ts'
-import { dueBucket } from '../windows/due-buckets.ts'
+import type { AllRows } from './all-rows.ts'
 import { DueQueue } from './due-queue.ts'
+import { changesBetween, type OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import type { StatefulOperator } from './stateful.ts'
 
 /** A record on its way into the windows of its key. */
@@ -29,36 +30,49 @@ export interface KeyLogic<S> {
   begin(): void
   /** The watermark that has to be passed before anything is to be done for the key; Infinity where nothing ever is. */
   dueOf(state: S): number
+  /** The bucket in which a mark waits until the key is due: a whole number from `watermark` to `due`. */
+  markAt(due: number, watermark: number): number
   /** Returns the very same state where the record changes nothing, because it is late or code of the topology threw on it. */
   add(state: S | undefined, arrival: Arrival): S | undefined
-  /** Does what is due at `dueOf(state)`; undefined where nothing is left. */
-  close(key: string, state: S): S | undefined
+  /** Does what is due at `dueOf(state)`, on the way to `watermark`; undefined where nothing is left. */
+  close(key: string, state: S, watermark: number): S | undefined
   /** A key that the batch changed, with what is left open of it. */
   changed(key: string, now: S, before: S | undefined): void
   /** Hands on the rows that came of the calls since the last time. */
   flush(): void
+  /** The windows of a key that are open, as `update` would show them, without those that are empty; in any order. */
+  open(key: string, state: S): readonly OpenWindow[]
 }
 
 export interface KeyedWindowsParts<S> {
   readonly view: StateView
   readonly input: Watermark
   readonly logic: KeyLogic<S>
+  readonly open: OpenRows
 }
 
-/** So many marks are looked at in a batch, and one more for each record that the batch brings, so that there never come more than go. */
-const marksMax = 10_000
+/**
+ * So many marks are looked at in a batch, and so many windows close, and one more for each record that the batch brings, so that there
+ * never come more than go.
+ */
+const closedMax = 2_000
 
-export class KeyedWindows<S> implements StatefulOperator {
+export class KeyedWindows<S> implements StatefulOperator, AllRows {
   readonly output: Watermark
   readonly #view: StateView
   readonly #input: Watermark
   readonly #logic: KeyLogic<S>
+  readonly #open: OpenRows
   /** Nothing is to be done for any key before the watermark has passed this. */
   #closesAt = Number.POSITIVE_INFINITY
   /** Everything older has been emitted. */
   #emitted = Number.NEGATIVE_INFINITY
   /** How many records came in this batch. */
   #taken = 0
+  /** The newest event time that went into a window in this batch, or at which one closed. */
+  #newest = Number.NEGATIVE_INFINITY
+  /** How many windows may still close in it. */
+  #closable = 0
   /** Those that wait for state, or for a close that comes before them. */
   #waiting: Arrival[] = []
   /** The buckets that this batch looks into. */
@@ -67,10 +81,11 @@ export class KeyedWindows<S> implements StatefulOperator {
   readonly #queue = new DueQueue()
   #leadsTo = Number.NEGATIVE_INFINITY
 
-  constructor({ view, input, logic }: KeyedWindowsParts<S>) {
+  constructor({ view, input, logic, open }: KeyedWindowsParts<S>) {
     this.#view = view
     this.#input = input
     this.#logic = logic
+    this.#open = open
     const emitted = () => this.#emittedSoFar()
     this.#closesAt = this.#firstMark()
     this.output = {
@@ -92,6 +107,7 @@ export class KeyedWindows<S> implements StatefulOperator {
     this.#logic.begin()
     this.#visited.clear()
     this.#taken = 0
+    this.#newest = Number.NEGATIVE_INFINITY
     this.#closesAt = this.#firstMark()
   }
 
@@ -111,7 +127,7 @@ export class KeyedWindows<S> implements StatefulOperator {
   load(): Promise<void> | undefined {
     const watermark = this.#input.value
     const buckets = this.#view.buckets()
-    let wanted = marksMax + this.#taken
+    let wanted = closedMax + this.#taken
     for (const time of buckets.upTo(watermark)) {
       if (wanted <= 0 || time >= watermark) break
       if (!this.#visited.has(time)) this.#view.scan(time, wanted)
@@ -124,6 +140,7 @@ export class KeyedWindows<S> implements StatefulOperator {
 
   run(): void {
     this.#leadsTo = this.#input.value
+    this.#closable = closedMax + this.#taken
     this.#takeMarks()
     for (const arrival of this.#waiting) {
       this.#closeUpTo(arrival.watermark)
@@ -131,6 +148,8 @@ export class KeyedWindows<S> implements StatefulOperator {
     }
     this.#waiting = []
     this.#closeUpTo(this.#leadsTo)
+    // Keys that are left get a mark again, and wait for the next batch.
+    this.#queue.clear()
     this.#finishKeys()
     this.#leadsTo = Number.NEGATIVE_INFINITY
     this.#closesAt = this.#firstMark()
@@ -141,6 +160,21 @@ export class KeyedWindows<S> implements StatefulOperator {
     const isRunning = this.#leadsTo > Number.NEGATIVE_INFINITY
     if (isRunning || this.#waiting.length > 0) return this.#emitted
     return Math.max(this.#emitted, Math.min(this.#input.value, this.#closesAt) - this.#logic.holdBackMs)
+  }
+
+  loadRows(): Promise<void> | undefined {
+    this.#view.scan(null, Number.POSITIVE_INFINITY)
+    return this.#view.load()
+  }
+
+  replay(next: Push, timestamp: number, ends?: ReadonlySet<number>): void {
+    const { entries } = this.#view.scanned(null)
+    const windows = entries.flatMap((entry) => this.#openOf(entry.key, heldBy<S>(entry)?.state))
+    this.#open.replay(windows, next, { timestamp, ends })
+  }
+
+  #openOf(key: string, state: S | undefined): readonly OpenWindow[] {
+    return state === undefined ? [] : this.#logic.open(key, state)
   }
 
   /** Of the visited buckets, as far as they are loaded. */
@@ -174,10 +208,11 @@ export class KeyedWindows<S> implements StatefulOperator {
   #add(arrival: Arrival): void {
     const { entry, record, watermark } = arrival
     // A close that is spread over batches may not have come to this key yet.
-    while (this.#dueOf(entry) < watermark) this.#close(entry)
+    while (this.#dueOf(entry) < watermark) this.#close(entry, watermark)
     const held = heldBy<S>(entry)
     const state = this.#logic.add(held?.state, arrival)
     if (state === held?.state) return
+    this.#newest = Math.max(this.#newest, record.timestamp)
     this.#view.set(entry, { marks: held?.marks ?? [], state }, record.timestamp)
     this.#expect(entry)
   }
@@ -197,21 +232,24 @@ export class KeyedWindows<S> implements StatefulOperator {
   /** In the order of their dues, then of their keys' bytes. */
   #closeUpTo(watermark: number): void {
     const queue = this.#queue
-    for (let next = queue.first; next !== undefined && next.due < watermark; next = queue.first) {
+    for (let next = queue.first; next !== undefined && next.due < watermark && this.#closable > 0; next = queue.first) {
       queue.shift()
       // A key whose windows have changed since stands in the queue once more.
-      if (this.#dueOf(next.entry) === next.due) this.#close(next.entry)
+      if (this.#dueOf(next.entry) === next.due) this.#close(next.entry, watermark)
     }
     this.#logic.flush()
-    // What marks that were not looked at are for is not emitted.
-    this.#emitted = Math.max(this.#emitted, Math.min(watermark, this.#firstMark()) - this.#logic.holdBackMs)
+    // What marks that were not looked at are for is not emitted, nor what is left to the next batch.
+    const open = Math.min(this.#firstMark(), queue.first?.due ?? Number.POSITIVE_INFINITY)
+    this.#emitted = Math.max(this.#emitted, Math.min(watermark, open) - this.#logic.holdBackMs)
   }
 
-  #close(entry: Entry): void {
+  #close(entry: Entry, watermark: number): void {
     const held = heldBy<S>(entry)
     if (held?.state === undefined) return
+    this.#closable -= 1
     const time = this.#logic.dueOf(held.state) - this.#logic.holdBackMs
-    this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state) }, time)
+    this.#newest = Math.max(this.#newest, time)
+    this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state, watermark) }, time)
     this.#expect(entry)
   }
 
@@ -223,7 +261,13 @@ export class KeyedWindows<S> implements StatefulOperator {
       if (state !== undefined) this.#logic.changed(key, state, (before as Held<S> | undefined)?.state)
     }
     this.#logic.flush()
+    if (this.#open.isRead) this.#open.changed(keys.flatMap((entry) => this.#changesOf(entry)))
     for (const entry of keys) this.#mark(entry)
+  }
+
+  #changesOf({ key, value, before }: Entry): readonly WindowChange[] {
+    const [now, was] = [value, before].map((held) => (held as Held<S> | undefined)?.state)
+    return now === was ? [] : changesBetween(this.#openOf(key, now), this.#openOf(key, was), this.#newest)
   }
 
   #mark(entry: Entry): void {
@@ -233,7 +277,7 @@ export class KeyedWindows<S> implements StatefulOperator {
     if (state === undefined && marks.length === 0) return this.#view.set(entry, undefined, entry.timestamp)
     const due = this.#dueOf(entry)
     if (due === Number.POSITIVE_INFINITY || marks.some((time) => time <= due)) return
-    const time = dueBucket(due, this.#input.value)
+    const time = this.#logic.markAt(due, this.#input.value)
     this.#view.set(this.#view.bucket(time).fresh(entry.key), dueMark, entry.timestamp)
     this.#view.set(entry, { marks: [...marks, time], state }, entry.timestamp)
   }

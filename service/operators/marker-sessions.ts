@@ -2,9 +2,11 @@
 import type { MarkerState } from '../codec/marker-sessions.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { type MarkerRules, queued, type Step, stepOf } from '../windows/markers.ts'
 import type { Session } from '../windows/sessions.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
@@ -19,6 +21,7 @@ interface Taken extends Step {
 
 export class MarkerSessions implements KeyLogic<MarkerState> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SessionSpec>
   readonly #operator: string
   readonly #windows: SessionSpec
@@ -76,6 +79,10 @@ export class MarkerSessions implements KeyLogic<MarkerState> {
 
   flush(): void {
     this.#rows.flush()
+  }
+
+  open(key: string, { open }: MarkerState): readonly OpenWindow[] {
+    return open === undefined ? [] : this.#rows.open(key, [open])
   }
 
   /** The watermark that has to be passed before the next record is taken: then none comes any more that is to be taken before it. */

@@ -1,6 +1,7 @@
 /** The rows of the sessions of a task: those that closed, and those that a batch changed. */
 import type { Ending } from '../windows/markers.ts'
 import type { Session, Sessions } from '../windows/sessions.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { ShownRows } from './shown-rows.ts'
 import { type Bounds, type WindowRow, WindowRows, type WindowRowsParts } from './window-rows.ts'
 
@@ -55,6 +56,11 @@ export class SessionRows {
       const bounds = this.#boundsOf(session)
       this.#open(key, session, { ...bounds, replaces: this.#shown.replacedBy(session, bounds) })
     }
+  }
+
+  /** See KeyLogic. */
+  open(key: string, sessions: Sessions): readonly OpenWindow[] {
+    return sessions.map((session) => ({ key, ...this.#boundsOf(session), aggregate: session.value }))
   }
 
   flush(): void {

@@ -1,17 +1,19 @@
 /** Sliding windows: for each record the window that ends with it and the one that begins behind it, each once, where not empty. */
-import { FatalError } from '../errors.ts'
 import type { SlidingWindows as SlidingSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { closeUpTo, contentOf, endsAround, nextEnd, placeOf, type Slice, type SlidingState } from '../windows/sliding.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
+import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
 import type { WindowParts } from './window-parts.ts'
-import { type WindowRow, WindowRows } from './window-rows.ts'
+import { type Bounds, type WindowRow, WindowRows } from './window-rows.ts'
 
 const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] }
 
 export class SlidingWindows implements KeyLogic<SlidingState> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SlidingSpec>
   readonly #operator: string
   readonly #windows: SlidingSpec
@@ -101,6 +103,20 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
     this.#rows.each(released)
   }
 
+  open(key: string, state: SlidingState): readonly OpenWindow[] {
+    const { slices } = state
+    const ends = endsAround({ changed: slices, begun: slices.map(({ time }) => time) }, state, this.#windows)
+    return ends.flatMap((end) => {
+      const aggregate = this.#total(key, contentOf(end, state, this.#windows))
+      return aggregate === undefined ? [] : [{ key, ...this.#boundsOf(end), aggregate }]
+    })
+  }
+
+  /** Of the row of the window that ends with the moment `end`. */
+  #boundsOf(end: number): Bounds {
+    return { start: end - this.#windows.spanMs, end: end + 1 }
+  }
+
   /** Of records that came when windows had closed: others have them or, that being settled, none. */
   #resolve(key: string, { untaken }: Slice, windows: 'some' | 'all'): void {
     const { outlets, late, keys } = this.#parts
@@ -111,27 +127,17 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
     }
   }
 
-  /** Undefined for a window that is not there. @throws FatalError where code of the topology throws: there is no record to blame */
+  /** Undefined for a window that is not there. */
   #total(key: string, content: readonly Slice[]): Value {
-    if (content.length === 0) return undefined
-    try {
-      return this.#values.total(
-        content.map(({ value }) => value),
-        key,
-      )
-    } catch (error) {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-      const shown = JSON.stringify(Buffer.from(key, 'latin1').toString())
-      throw new FatalError(`${this.#operator} failed on a window of key ${shown}: ${reason}. Correct the function.`, {
-        cause: error,
-        fields: { operator: this.#operator, key: shown },
-      })
-    }
+    return this.#values.total(
+      content.map(({ value }) => value),
+      key,
+    )
   }
 
   #release(row: Released): void {
     const { key, end, content, aggregate, isClosed } = row
-    const bounds = { start: end - this.#windows.spanMs, end: end + 1 }
+    const bounds = this.#boundsOf(end)
     const timestamp = isClosed ? end : (content.at(-1)?.time ?? end)
     this.#released.push({ key, ...bounds, aggregate, timestamp, closedBy: isClosed ? 'time' : undefined, replaces: [] })
   }

@@ -1,19 +1,20 @@
 /** What the compiler asks of the shape of a sub-topology. */
-import type { AggregateNode, TopologyNode, WindowNode } from '../topology/node.ts'
+import type { TopologyNode } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 
-/** A node that becomes an operator with state. */
-export type StatefulNode = AggregateNode | WindowNode
-
-const isStateful = (node: TopologyNode): node is StatefulNode => node.kind === 'aggregate' || node.kind === 'window'
+/** Whether a node becomes an operator with state, or one that reads the state of another after it. */
+function isStateful(node: TopologyNode): boolean {
+  if (node.kind === 'emit' || node.kind === 'windowEmit') return node.mode === 'complete'
+  return node.kind === 'aggregate' || node.kind === 'window'
+}
 
 /**
  * The stateful operators by stage, in topological order within each: stage n reads what n stateful operators were in front of. Those that
  * are equally far share their round trip of loads.
  */
-export function stagesOf(nodes: readonly TopologyNode[]): readonly (readonly StatefulNode[])[] {
+export function stagesOf(nodes: readonly TopologyNode[]): readonly (readonly TopologyNode[])[] {
   const passed = new Map<TopologyNode, number>()
-  const stages: StatefulNode[][] = []
+  const stages: TopologyNode[][] = []
   for (const node of nodes) {
     // The topic between is the end of one batch and the start of another.
     const before = isRepartition(node) ? 0 : Math.max(0, ...node.inputs.map((input) => passed.get(input) ?? 0))

@@ -34,7 +34,7 @@ export async function driverWith(
   for (const topic of requiredTopics(graph))
     kafka.createTopic(topic, { partitions, configs: { 'message.timestamp.after.max.ms': anyTime } })
   const cluster = new Cluster(kafka.wire('driver'), clock)
-  const { plan, topics } = await prepare({
+  const prepared = await prepare({
     graph,
     application: topology.name,
     cluster,
@@ -44,8 +44,7 @@ export async function driverWith(
     replicationFactor: -1,
   })
   const processes = new DriverProcesses({
-    plan,
-    topics,
+    ...prepared,
     kafka,
     clock,
     workers: options.workers ?? 1,

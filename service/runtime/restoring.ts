@@ -4,8 +4,8 @@ import { parseChangelogRecord } from '../commit/changelog-record.ts'
 import { FatalError, StoppedError } from '../errors.ts'
 import type { Feed, FetchedChunk } from '../kafka/fetcher.ts'
 import { listOffsets, partitionKey } from '../kafka/offsets.ts'
-import { type BucketCount, listBuckets } from '../state/bucket-times.ts'
 import { chunksOf } from '../state/chunks.ts'
+import { countEntries, type EntryCounts } from '../state/entry-counts.ts'
 import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { StoreSpec } from '../topology/node.ts'
@@ -20,8 +20,8 @@ export interface RestoredStore {
   readonly changelogId: string
   /** The store follows its changelog up to here; the next segment begins here. */
   readonly position: number
-  /** What it holds in buckets. */
-  readonly buckets: readonly BucketCount[]
+  /** What it holds. */
+  readonly counts: EntryCounts
   readonly progress: ProgressRecord | null
 }
 
@@ -54,8 +54,9 @@ export async function restoreStore(context: TakingContext, store: ToRestore): Pr
     if (progress === 'again') return 'again'
     const { spec, handle } = store
     const position = Math.max(end, marker.position)
-    const buckets = await bucketsOf(context, store, position)
-    return { spec, handle, changelog, changelogId, position, buckets, progress }
+    const at = { position, chunk: 0 }
+    const counts = await untilAvailable(context, { ...handle.id }, () => countEntries(handle, at))
+    return { spec, handle, changelog, changelogId, position, counts, progress }
   } finally {
     context.changelogs.remove(feed)
   }
@@ -80,11 +81,6 @@ async function trustedMarker(
   }
   await untilAvailable(context, { store: spec.name, task: id }, () => handle.rebuild(earliest))
   return { position: earliest, chunk: 0 }
-}
-
-async function bucketsOf(context: TakingContext, { spec, handle }: ToRestore, position: number): Promise<readonly BucketCount[]> {
-  if (spec.shape === 'keyed') return []
-  return untilAvailable(context, { ...handle.id }, () => listBuckets(handle, { position, chunk: 0 }))
 }
 
 interface Following {

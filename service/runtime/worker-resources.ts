@@ -16,6 +16,7 @@ import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
+import { slotClockOf } from './slot-clocks.ts'
 import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
@@ -229,31 +230,34 @@ export class WorkerResources {
   }
 
   #open(taken: TakenTask): Task {
-    const { plan, settings, metrics, post } = this.parts
+    const { plan, settings, metrics, post, tables } = this.parts
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
-    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, buckets }): TaskStore => {
+    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, counts }): TaskStore => {
       const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
-      view.attach(handle, position, buckets)
+      view.attach(handle, position, counts)
       return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
     })
     const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
     const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
+    const slots = slotClockOf(plan, taken)
     const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
     const views = new Map(stores.map(({ name, view }) => [name, view]))
     const pipeline = compileTask(subtopology, {
       partition,
       plan,
       views,
+      tables,
       outputs: this.outputs,
       metrics,
       print: (rows) => this.printed.add(rows),
       keyKinds,
       time,
+      slots: slots ?? undefined,
     })
     post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores, time, keyKinds })
+    return new Task(taken, { feeds, pipeline, stores, time, slots, keyKinds })
   }
 
   #close(task: Task): void {

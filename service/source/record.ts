@@ -18,6 +18,8 @@ export interface Origin {
 export interface Provenance {
   origin(input: RecordInput, index: number): Origin | undefined
   headers(input: RecordInput, index: number): RawHeaders
+  /** In a repartition topic behind which somebody goes by slots: where that begins in which the record was cut at its source. */
+  readonly slot?: (input: RecordInput, index: number) => number
 }
 
 /** The watermarks that the records of one input are older than, each that of its own source partition; kept for those that have one. */
@@ -115,6 +117,11 @@ export class StreamRecord implements RecordInfo {
   /** The watermark of its source partition that it is older than; −Infinity where it can't be late. */
   get stamp(): number {
     return this.#input.stamps.of(this.#index)
+  }
+
+  /** Where the slot begins in which it was cut at its source; −Infinity where no topic between told. */
+  get slot(): number {
+    return this.#input.provenance.slot?.(this.#input, this.#index) ?? Number.NEGATIVE_INFINITY
   }
 
   get headers(): RecordInfo['headers'] {

@@ -1,17 +1,14 @@
 /** The buckets of a view that are in use, or have entries in memory. */
-import type { CountedBuckets } from './bucket-times.ts'
 import { type BucketView, EntryMap, type EntryMapParts } from './entry-map.ts'
 
 export class Buckets {
   readonly #parts: EntryMapParts
-  readonly #times: CountedBuckets
   readonly #maps = new Map<number, EntryMap>()
   /** The one that was asked for last. */
   #last: EntryMap | null = null
 
   constructor(parts: EntryMapParts) {
     this.#parts = parts
-    this.#times = parts.buckets
   }
 
   /** As an operator gets it, most often the same one again. */
@@ -29,8 +26,8 @@ export class Buckets {
   beginBatch(gone: (time: number) => void): void {
     this.#last = null
     const { emptied } = this.#parts
-    for (const { time, size } of emptied) {
-      if (size > 0 || this.#times.entries(time) > 0) continue
+    for (const { time, size, count } of emptied) {
+      if (size > 0 || count > 0) continue
       this.#maps.delete(time)
       gone(time)
     }

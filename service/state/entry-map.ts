@@ -1,8 +1,8 @@
 /** The entries in memory of one bucket of a store, or of its keyed ones. */
 import type { BatchEntries } from './batch-entries.ts'
 import { bucketBytes } from './bucket-bytes.ts'
-import type { CountedBuckets } from './bucket-times.ts'
 import { CachedEntry, type Entry, type EntryCache, type EntryOwner, entrySize } from './entry-cache.ts'
+import type { CountedEntries } from './entry-counts.ts'
 
 /** One bucket as operators see it. Valid within a batch, like its entries. */
 export interface BucketView {
@@ -16,8 +16,8 @@ export interface BucketView {
 export interface EntryMapParts {
   readonly batch: BatchEntries
   readonly cache: EntryCache
-  readonly buckets: CountedBuckets
-  /** Maps that hold nothing, at the moment at least. */
+  readonly counts: CountedEntries
+  /** Buckets that hold nothing in memory, at the moment at least. */
   readonly emptied: EntryMap[]
 }
 
@@ -28,9 +28,9 @@ export class EntryMap implements BucketView, EntryOwner {
   readonly #parts: EntryMapParts
   readonly #batch: BatchEntries
   readonly #entries = new Map<string, CachedEntry>()
-  /** How many of the entries have a value. */
+  /** How many of the entries in memory have a value. */
   #live = 0
-  /** The scan of the bucket, if it is being closed. */
+  /** The scan of the bucket or of the keyed entries, if there is one. */
   #watcher: ((entry: CachedEntry) => void) | null = null
 
   /** With the time null: the keyed entries. */
@@ -43,6 +43,12 @@ export class EntryMap implements BucketView, EntryOwner {
 
   get size(): number {
     return this.#entries.size
+  }
+
+  /** How many entries there are, in memory or not. */
+  get count(): number {
+    const { counts } = this.#parts
+    return this.bytes === null ? counts.keyed : counts.entries(this.time)
   }
 
   entry(key: string): Entry {
@@ -98,13 +104,15 @@ export class EntryMap implements BucketView, EntryOwner {
 
   appears(entry: CachedEntry): void {
     this.#live += 1
-    if (this.bytes !== null) this.#parts.buckets.add(this.time)
+    if (this.bytes === null) this.#parts.counts.keyed += 1
+    else this.#parts.counts.add(this.time)
     if (this.#watcher !== null) this.#watcher(entry)
   }
 
   disappears(): void {
     this.#live -= 1
-    if (this.bytes !== null) this.#parts.buckets.remove(this.time)
+    if (this.bytes === null) this.#parts.counts.keyed -= 1
+    else this.#parts.counts.remove(this.time)
   }
 
   /** Leaves it to the cache how long the entry stays; one that says nothing leaves at once. */
@@ -118,7 +126,7 @@ export class EntryMap implements BucketView, EntryOwner {
   evicted(entry: CachedEntry): void {
     this.#entries.delete(entry.key)
     if (entry.value !== undefined) this.#live -= 1
-    if (this.#entries.size === 0) this.#parts.emptied.push(this)
+    if (this.#entries.size === 0 && this.bytes !== null) this.#parts.emptied.push(this)
   }
 
   clear(): void {
@@ -129,7 +137,7 @@ export class EntryMap implements BucketView, EntryOwner {
 
   /** True where the backend has nothing of this bucket that is not in memory too. */
   #holdsAll(): boolean {
-    return this.bytes !== null && this.#live === this.#parts.buckets.entries(this.time)
+    return this.bytes !== null && this.#live === this.count
   }
 
   #create(key: string, loaded: boolean): CachedEntry {

@@ -1,9 +1,9 @@
 /** The store backend in memory: restored from the changelog at each acquisition, gone with the process. */
 import { StoreFencedError, StoreLostError } from '../errors.ts'
 import {
-  type BucketSize,
   type Chunk,
   chunkBytesMax,
+  type CountPage,
   type EntryKey,
   type Marker,
   type ScanPage,
@@ -34,7 +34,7 @@ export class MemoryStoreBackend implements StoreBackend {
   }
 }
 
-/** Goes through a bucket, along with what is added and deleted on the way. */
+/** Goes through a bucket, or the keyed entries, along with what is added and deleted on the way. */
 interface Scan {
   readonly cursor: string
   readonly rest: Iterator<[string, Buffer]>
@@ -67,11 +67,12 @@ class MemoryHandle implements StoreHandle {
   }
 
   /** All of them at once: they are in memory anyway. */
-  async buckets(at: Marker, after: Buffer | null): Promise<readonly BucketSize[]> {
+  async counts(at: Marker, after: Buffer | null): Promise<CountPage> {
     this.#check([at])
     const least = nameOf(after)
     const names = [...this.#entries.keys()].filter((name) => name > least).sort()
-    return names.map((name) => ({ bucket: Buffer.from(name, 'hex'), entries: this.#entries.get(name)?.size ?? 0 }))
+    const sizeOf = (name: string): number => this.#entries.get(name)?.size ?? 0
+    return { keyed: sizeOf(''), buckets: names.map((name) => ({ bucket: Buffer.from(name, 'hex'), entries: sizeOf(name) })) }
   }
 
   async scan(at: Marker, { bucket, cursor, entriesMax }: ScanRange, orAt: Marker = at): Promise<ScanPage> {

@@ -1,4 +1,4 @@
-/** The scripts on a real Redis, by EVALSHA; a script that Redis does not have is sent whole. */
+/** The scripts on a real Redis: whole the first time, by EVALSHA from then on. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
@@ -6,13 +6,13 @@ import { FatalError } from '../errors.ts'
 import { type RedisKeys, redisKeys } from '../topology/names.ts'
 import { redisError } from './redis-errors.ts'
 import { packKeys, packWrites } from './script-packing.ts'
-import { type BucketSize, chunkBytesMax, chunkEntriesMax, type ScanPage, type StoreId } from './store-backend.ts'
+import { chunkBytesMax, chunkEntriesMax, type CountPage, type ScanPage, type StoreId } from './store-backend.ts'
 import {
   type Acquired,
   type AcquireRequest,
   type Answer,
   type ApplyRequest,
-  type BucketsRequest,
+  type CountRequest,
   type LoadRequest,
   markerText,
   parseMarker,
@@ -37,8 +37,8 @@ function script(name: string): Script {
 const scripts = {
   acquire: script('acquire-store'),
   load: script('load-entries'),
-  buckets: script('list-buckets'),
-  scan: script('scan-bucket'),
+  counts: script('count-entries'),
+  scan: script('scan-entries'),
   apply: script('apply-chunk'),
   rebuild: script('rebuild-store'),
 }
@@ -50,12 +50,18 @@ interface Reply {
   readonly code: number
   readonly first: unknown
   readonly second: unknown
+  readonly third: unknown
 }
 
 export class RedisScripts implements StoreScripts {
   readonly #client: Redis | Cluster
+  /** Which scripts were sent whole over this connection, for which store partition, as those of a cluster are on several nodes. */
+  readonly #sent = new Set<string>()
+
   constructor(client: Redis | Cluster) {
     this.#client = client
+    // Whatever is there now may know none of them.
+    client.on('ready', () => this.#sent.clear())
   }
 
   async acquire(id: StoreId, { nonce, topicId, now }: AcquireRequest): Promise<Acquired> {
@@ -79,20 +85,22 @@ export class RedisScripts implements StoreScripts {
     return answer(reply, () => reply.first as readonly (Buffer | null)[])
   }
 
-  async buckets(id: StoreId, { epoch, at, after }: BucketsRequest): Promise<Answer<readonly BucketSize[]>> {
+  async counts(id: StoreId, { epoch, at, after }: CountRequest): Promise<Answer<CountPage>> {
     const args = [epoch, markerText(at), after?.toString('hex') ?? '', chunkEntriesMax]
-    const reply = await this.#run(scripts.buckets, id, storeKeys(redisKeys(id)), args)
+    const reply = await this.#run(scripts.counts, id, storeKeys(redisKeys(id)), args)
     return answer(reply, () => {
       const [names, counts] = [reply.first as readonly Buffer[], reply.second as readonly Buffer[]]
-      return names.map((name, i) => ({ bucket: Buffer.from(text(name), 'hex'), entries: Number(text(counts[i])) }))
+      const buckets = names.map((name, i) => ({ bucket: Buffer.from(text(name), 'hex'), entries: Number(text(counts[i])) }))
+      return { keyed: Number(reply.third), buckets }
     })
   }
 
   async scan(id: StoreId, { epoch, at, orAt, bucket, cursor, entriesMax }: ScanRequest): Promise<Answer<ScanPage>> {
     const names = redisKeys(id)
-    const name = bucket.toString('hex')
+    const name = bucket?.toString('hex') ?? ''
+    const keys = [...storeKeys(names), ...(bucket === null ? [] : [names.bucket(name)])]
     const args = [epoch, markerText(at), markerText(orAt), name, cursor ?? '0', entriesMax, chunkBytesMax]
-    const reply = await this.#run(scripts.scan, id, [...storeKeys(names), names.bucket(name)], args)
+    const reply = await this.#run(scripts.scan, id, keys, args)
     return answer(reply, () => {
       const next = text(reply.first)
       return { entries: pairs(reply.second as readonly Buffer[]), cursor: next === '0' ? null : next }
@@ -124,9 +132,16 @@ export class RedisScripts implements StoreScripts {
     this.#client.disconnect()
   }
 
+  /**
+   * A call must reach Redis when it is made: a read that was refused and sent again would come behind applies that were made after it, and
+   * find the store further on than its markers say.
+   */
   async #run({ name, source, sha }: Script, id: StoreId, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    const use = `${name} ${keys[0]}`
+    const wasSent = this.#sent.has(use)
+    this.#sent.add(use)
     try {
-      return replyOf(await this.#call('EVALSHA', sha, keys, args))
+      return replyOf(await (wasSent ? this.#call('EVALSHA', sha, keys, args) : this.#call('EVAL', source, keys, args)))
     } catch (error) {
       if (!isMissingScript(error)) throw redisError(error, `run ${name}`, { store: id.store, partition: id.partition })
     }
@@ -150,7 +165,7 @@ const text = (value: unknown): string => (Buffer.isBuffer(value) ? value.toStrin
 
 function replyOf(reply: unknown): Reply {
   if (!Array.isArray(reply) || typeof reply[0] !== 'number') throw new Error(`ERR a script answered ${JSON.stringify(reply)}`)
-  return { code: reply[0], first: reply[1] as unknown, second: reply[2] as unknown }
+  return { code: reply[0], first: reply[1] as unknown, second: reply[2] as unknown, third: reply[3] as unknown }
 }
 
 /** Keys and values that come in turn. */

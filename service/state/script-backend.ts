@@ -2,10 +2,10 @@
 import type { Clock } from '../clock.ts'
 import { FatalError, StoreFencedError, StoreLostError } from '../errors.ts'
 import {
-  type BucketSize,
   type Chunk,
   chunkBytesMax,
   chunkEntriesMax,
+  type CountPage,
   type EntryKey,
   type Marker,
   type ScanPage,
@@ -61,8 +61,8 @@ class ScriptHandle implements StoreHandle {
     return values
   }
 
-  async buckets(at: Marker, after: Buffer | null): Promise<readonly BucketSize[]> {
-    return this.#verdict(await this.#scripts.buckets(this.id, { epoch: this.#epoch, at, after }))
+  async counts(at: Marker, after: Buffer | null): Promise<CountPage> {
+    return this.#verdict(await this.#scripts.counts(this.id, { epoch: this.#epoch, at, after }))
   }
 
   async scan(at: Marker, range: ScanRange, orAt: Marker = at): Promise<ScanPage> {

@@ -49,15 +49,18 @@ export function bucketDefect({ m, b }: Partition, names: ReadonlySet<string>): L
 }
 
 /** By hex digits. */
-export const bucketNames = (keys: readonly EntryKey[]): ReadonlySet<string> =>
+export const bucketNames = (keys: readonly Pick<EntryKey, 'bucket'>[]): ReadonlySet<string> =>
   new Set(keys.flatMap(({ bucket }) => (bucket === null ? [] : [bucket.toString('hex')])))
 
 /** A bucket that meta does not know is empty, whatever is found under its name. */
-export function valueOf({ m, k, b }: Partition, { bucket, key }: EntryKey): Buffer | undefined {
-  const name = bucket?.toString('hex')
-  const entries = name === undefined ? k : m.has(`b:${name}`) ? b.get(name) : undefined
-  return entries?.get(key.toString('latin1'))
+export function entriesIn({ m, k, b }: Partition, bucket: Buffer | null): ReadonlyMap<string, Buffer> {
+  if (bucket === null) return k
+  const name = bucket.toString('hex')
+  return (m.has(`b:${name}`) ? b.get(name) : undefined) ?? new Map<string, Buffer>()
 }
+
+export const valueOf = (store: Partition, { bucket, key }: EntryKey): Buffer | undefined =>
+  entriesIn(store, bucket).get(key.toString('latin1'))
 
 /**
  * As HSCAN: by places that keys hash to, so that no key is missed for what is added and deleted around it. Each page begins with the last

@@ -12,19 +12,20 @@ import {
   copyOf,
   defectOf,
   distrust,
+  entriesIn,
   pageOf,
   type Partition,
   put,
   settleBucket,
   valueOf,
 } from './scripted-partition.ts'
-import { type BucketSize, chunkEntriesMax, type ScanPage, type StoreId } from './store-backend.ts'
+import { chunkEntriesMax, type CountPage, type ScanPage, type StoreId } from './store-backend.ts'
 import {
   type Acquired,
   type AcquireRequest,
   type Answer,
   type ApplyRequest,
-  type BucketsRequest,
+  type CountRequest,
   type LoadRequest,
   markerText,
   parseMarker,
@@ -36,7 +37,7 @@ import {
 
 /** Where a call fails: not at all, before it takes effect, or after it (the answer is lost). */
 export type CallFault = 'none' | 'before' | 'after'
-export type ScriptName = 'acquire' | 'load' | 'buckets' | 'scan' | 'apply' | 'rebuild'
+export type ScriptName = 'acquire' | 'load' | 'counts' | 'scan' | 'apply' | 'rebuild'
 export type KeyName = 'm' | 'k' | 'x'
 
 export class ScriptedStore implements StoreScripts {
@@ -101,8 +102,8 @@ export class ScriptedStore implements StoreScripts {
     })
   }
 
-  buckets(id: StoreId, { epoch, at, after }: BucketsRequest): Promise<Answer<readonly BucketSize[]>> {
-    return this.#call('buckets', id, (store) => {
+  counts(id: StoreId, { epoch, at, after }: CountRequest): Promise<Answer<CountPage>> {
+    return this.#call('counts', id, (store) => {
       const least = after?.toString('hex') ?? ''
       const names = [...store.x].filter((name) => name > least).sort()
       const page = names.slice(0, this.pageMax)
@@ -110,16 +111,15 @@ export class ScriptedStore implements StoreScripts {
       const reason = `the number of entries of bucket ${uncounted} is unknown`
       const defect = defectOf(store, epoch, [at]) ?? (uncounted === undefined ? null : { code: scriptCode.LOST, reason })
       const sizeOf = (name: string) => ({ bucket: Buffer.from(name, 'hex'), entries: Number(store.m.get(`b:${name}`)) })
-      return defect ?? { code: scriptCode.OK, value: page.map(sizeOf) }
+      return defect ?? { code: scriptCode.OK, value: { keyed: store.k.size, buckets: page.map(sizeOf) } }
     })
   }
 
   scan(id: StoreId, { epoch, at, orAt, bucket, cursor, entriesMax }: ScanRequest): Promise<Answer<ScanPage>> {
     return this.#call('scan', id, (store) => {
-      const name = bucket.toString('hex')
-      const defect = defectOf(store, epoch, [at, orAt]) ?? bucketDefect(store, new Set([name]))
-      const held = store.m.has(`b:${name}`) ? store.b.get(name) : undefined
-      return defect ?? { code: scriptCode.OK, value: pageOf(held ?? new Map(), cursor, Math.min(entriesMax, this.pageMax)) }
+      const defect = defectOf(store, epoch, [at, orAt]) ?? bucketDefect(store, bucketNames([{ bucket }]))
+      const entries = entriesIn(store, bucket)
+      return defect ?? { code: scriptCode.OK, value: pageOf(entries, cursor, Math.min(entriesMax, this.pageMax)) }
     })
   }
 

@@ -2,22 +2,22 @@
 import { FatalError } from '../errors.ts'
 import type { StoreSpec } from '../topology/node.ts'
 import { BatchEntries } from './batch-entries.ts'
-import type { BucketScan, Scanned } from './bucket-scan.ts'
-import { BucketScans } from './bucket-scans.ts'
-import { type BucketCount, type BucketTimes, CountedBuckets } from './bucket-times.ts'
 import { Buckets } from './buckets.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { type CachedEntry, type Entry, type EntryCache, entrySize } from './entry-cache.ts'
+import { type BucketTimes, CountedEntries, type EntryCounts } from './entry-counts.ts'
 import { type BucketView, EntryMap } from './entry-map.ts'
+import type { EntryScan, Scanned } from './entry-scan.ts'
+import { EntryScans } from './entry-scans.ts'
 import { loadPieces, piecesOf } from './loading.ts'
 import type { Marker, ScanPage, ScanRange, StoreHandle, StoreWrite } from './store-backend.ts'
 import { StoredValues } from './stored-values.ts'
 import { UnappliedChanges } from './unapplied-changes.ts'
 
-export type { Scanned } from './bucket-scan.ts'
-export type { BucketCount, BucketTimes } from './bucket-times.ts'
 export type { Entry } from './entry-cache.ts'
+export type { BucketTimes, EntryCounts } from './entry-counts.ts'
 export type { BucketView } from './entry-map.ts'
+export type { Scanned } from './entry-scan.ts'
 
 /** A write with the time that its changelog record carries. The bytes are shared with nobody else (P14). */
 export interface StoreWriteWithTime extends StoreWrite {
@@ -31,6 +31,8 @@ export interface StateViewOptions {
   readonly strict: boolean
 }
 
+const nothing: EntryCounts = { keyed: 0, buckets: [] }
+
 export class StateView {
   readonly spec: StoreSpec
   readonly #cache: EntryCache
@@ -38,9 +40,9 @@ export class StateView {
   readonly #values: StoredValues
   readonly #batch = new BatchEntries()
   readonly #keyed: EntryMap
-  readonly #times = new CountedBuckets()
+  readonly #counts = new CountedEntries()
   readonly #buckets: Buckets
-  readonly #scans: BucketScans
+  readonly #scans: EntryScans
   readonly #unapplied = new UnappliedChanges(this.#batch)
   #handle: StoreHandle | null = null
   /** Where the store is known to stand, and where a chunk that was sent leads to: it stands at one of the two (P12). */
@@ -52,22 +54,21 @@ export class StateView {
     this.#cache = cache
     this.#strict = strict
     this.#values = new StoredValues(spec, strict)
-    const parts = { batch: this.#batch, cache, buckets: this.#times, emptied: [] }
+    const parts = { batch: this.#batch, cache, counts: this.#counts, emptied: [] }
     this.#keyed = new EntryMap(null, parts)
     this.#buckets = new Buckets(parts)
-    this.#scans = new BucketScans({
+    this.#scans = new EntryScans({
       batch: this.#batch,
-      buckets: this.#times,
       page: (range, accept) => this.#page(range, accept),
       decode: (key, bytes) => this.#values.decode(key, bytes),
     })
   }
 
-  /** Begins with a store that follows its changelog up to `position`, and holds `buckets` (see `listBuckets`). */
-  attach(handle: StoreHandle, position: number, buckets: readonly BucketCount[] = []): void {
+  /** Begins with a store that follows its changelog up to `position`, and holds as much as `counts` says (see `countEntries`). */
+  attach(handle: StoreHandle, position: number, counts: EntryCounts = nothing): void {
     this.discard()
     this.#handle = handle
-    this.#times.reset(buckets)
+    this.#counts.reset(counts)
     this.moved({ position, chunk: 0 })
   }
 
@@ -96,22 +97,23 @@ export class StateView {
 
   /** The buckets that hold anything. */
   buckets(): BucketTimes {
-    return this.#times
+    return this.#counts
   }
 
   /**
-   * Asks for `limit` more entries of a bucket, or as many as it has; what is not in memory comes with the next `load`, and some more may
-   * come with it. The caller deletes them in this batch: those that stay may be found again in the next one.
+   * Asks for `limit` more entries of a bucket, or of the keyed ones (`time` null), or as many as there are; what is not in memory comes with
+   * the next `load`, and some more may come with it. Who closes a bucket in slices deletes them in this batch: those that stay may be found
+   * again in the next one. Once all are found, the next batch begins anew.
    */
-  scan(time: number, limit: number): void {
-    if (this.spec.shape !== 'bucketed') throw this.#defect('a scan of a store without buckets')
-    this.#scans.want(this.#buckets.at(time), limit)
+  scan(time: number | null, limit: number): void {
+    this.#scans.want(this.#scannable(time), limit)
   }
 
-  /** What the scans of a bucket have found in this batch. */
-  scanned(time: number): Scanned {
-    const result = this.#scans.result(time)
-    if (result === undefined) throw this.#defect(`bucket ${time} was not scanned in this batch`)
+  /** What the scans of a bucket, or of the keyed entries, have found in this batch. */
+  scanned(time: number | null): Scanned {
+    const result = this.#scans.result(this.#scannable(time))
+    if (result === undefined)
+      throw this.#defect(`${time === null ? 'keyed entries were' : `bucket ${time} was`} not scanned in this batch`)
     return result
   }
 
@@ -189,13 +191,19 @@ export class StateView {
     this.#keyed.clear()
     this.#buckets.clear()
     this.#scans.clear()
-    this.#times.reset([])
+    this.#counts.reset(nothing)
     this.#unapplied.clear()
     this.#batch.begin()
     this.#handle = null
   }
 
-  async #load(scans: readonly BucketScan[]): Promise<void> {
+  #scannable(time: number | null): EntryMap {
+    if (time === null) return this.#keyed
+    if (this.spec.shape !== 'bucketed') throw this.#defect('a scan of a bucket of a store that has none')
+    return this.#buckets.at(time)
+  }
+
+  async #load(scans: readonly EntryScan[]): Promise<void> {
     const handle = this.#opened()
     const entries = this.#batch.missing
     this.#batch.missing = []

@@ -39,9 +39,12 @@ export interface Chunk {
 export const chunkEntriesMax = 1000
 export const chunkBytesMax = 256 * 1024
 
-/** What a write counts for in chunks and in the apply queue: its bytes and a flat rate for what holds them. */
+/** What a write counts for in chunks: its bytes and a flat rate for what holds them. */
 export const writeBytes = (write: StoreWrite): number =>
   16 + (write.bucket?.length ?? 0) + write.key.length + (write.value?.length ?? 0)
+
+/** What a write takes of the heap, about, until it is applied: its buffers, and its entry, which is pinned. */
+export const heldBytes = (write: StoreWrite): number => 500 + writeBytes(write)
 
 /** A bucket that holds something, and how much. */
 export interface BucketSize {
@@ -49,8 +52,16 @@ export interface BucketSize {
   readonly entries: number
 }
 
+export interface CountPage {
+  /** How many keyed entries there are. */
+  readonly keyed: number
+  /** Some of the buckets that hold anything, in the order of their bytes; none where there are no more. */
+  readonly buckets: readonly BucketSize[]
+}
+
 export interface ScanRange {
-  readonly bucket: Buffer
+  /** Null for the keyed entries. */
+  readonly bucket: Buffer | null
   /** Null for the beginning; else as the page before said. */
   readonly cursor: string | null
   /** At most `chunkEntriesMax`. */
@@ -78,13 +89,10 @@ export interface StoreHandle {
    * @throws StoreFencedError, StoreLostError, StoreUnavailableError
    */
   load(at: Marker, keys: readonly EntryKey[], orAt?: Marker): Promise<readonly (Buffer | null)[]>
+  /** What there is, with the buckets behind `after` (null: from the first on). @throws as load */
+  counts(at: Marker, after: Buffer | null): Promise<CountPage>
   /**
-   * Some of the buckets that hold anything, in the order of their bytes, behind `after` (null: from the first on); none where there are
-   * no more. @throws as load
-   */
-  buckets(at: Marker, after: Buffer | null): Promise<readonly BucketSize[]>
-  /**
-   * Some of the entries of a bucket, as they are at `at` or `orAt`: the caller knows of every change that may be applied in between. From
+   * Some of the entries of a bucket, or of the keyed ones, as they are at `at` or `orAt`: the caller knows of every change that may be applied in between. From
    * the first page to the last, an entry that was there all the time is in one page at least; one may be in two; those that came or went
    * in between may be in one or in none. @throws as load
    */

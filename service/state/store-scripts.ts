@@ -1,5 +1,5 @@
 /** The inner port of a durable store: the scripts that run where the data is, each as one step that nothing can come between. */
-import type { BucketSize, EntryKey, Marker, ScanPage, ScanRange, StoreId, StoreWrite } from './store-backend.ts'
+import type { CountPage, EntryKey, Marker, ScanPage, ScanRange, StoreId, StoreWrite } from './store-backend.ts'
 
 /** What a script answers; the Lua files name the same numbers. */
 export const scriptCode = { OK: 0, FENCED: 1, LOST: 2, MORE: 3 } as const
@@ -40,10 +40,10 @@ export interface LoadRequest {
   readonly orAt: Marker
   readonly keys: readonly EntryKey[]
 }
-export interface BucketsRequest {
+export interface CountRequest {
   readonly epoch: string
   readonly at: Marker
-  /** Names those behind this one; null for the first ones. */
+  /** Buckets behind this one; null for the first ones. */
   readonly after: Buffer | null
 }
 export interface ScanRequest extends ScanRange {
@@ -69,7 +69,7 @@ export interface RebuildRequest {
 export interface StoreScripts {
   acquire(id: StoreId, request: AcquireRequest): Promise<Acquired>
   load(id: StoreId, request: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>>
-  buckets(id: StoreId, request: BucketsRequest): Promise<Answer<readonly BucketSize[]>>
+  counts(id: StoreId, request: CountRequest): Promise<Answer<CountPage>>
   scan(id: StoreId, request: ScanRequest): Promise<Answer<ScanPage>>
   apply(id: StoreId, request: ApplyRequest): Promise<Answer<null>>
   rebuild(id: StoreId, request: RebuildRequest): Promise<Answer<null>>

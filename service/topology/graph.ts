@@ -2,6 +2,7 @@
 import type { StoreSpec, SourceNode, TopologyDefinition, TopologyNode, WithTimeNode } from './node.ts'
 import { isRepartition, isSource } from './order.ts'
 import { type NamedRepartition, resolve } from './resolve.ts'
+import { slottedRepartitions } from './slot-flow.ts'
 import { timedRepartitions, timeStore } from './time-flow.ts'
 
 export type { NamedRepartition } from './resolve.ts'
@@ -34,6 +35,8 @@ export interface Graph {
   readonly stores: readonly StoreSpec[]
   /** The names of those behind which somebody goes by event time. */
   readonly timedRepartitions: ReadonlySet<string>
+  /** The names of those behind which somebody goes by slots. */
+  readonly slottedRepartitions: ReadonlySet<string>
 }
 
 /** Cuts a valid definition. Sub-topology ids depend on topics, stores and repartition names alone, as the fingerprint does. */
@@ -54,6 +57,7 @@ export function graphOf(definition: TopologyDefinition): Graph {
     repartitions: nodes.filter(isNamedRepartition),
     stores: subtopologies.flatMap(({ stores }) => stores),
     timedRepartitions: timed,
+    slottedRepartitions: slottedRepartitions(components),
   }
 }
 

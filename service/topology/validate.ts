@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.ts'
 import type { SourceNode, TopologyDefinition, TopologyNode, WithTimeNode } from './node.ts'
 import { isRepartition, isSource, repartitionName, storesDownstream, topologicalOrder } from './order.ts'
 import { sourceDifferences } from './resolve.ts'
+import { hasBatchWindows } from './slot-flow.ts'
 
 /** @throws ConfigurationError with every defect, where there is one. */
 export function assertValid(definition: TopologyDefinition): void {
@@ -14,6 +15,7 @@ export function assertValid(definition: TopologyDefinition): void {
     ...timeDefects(order),
     ...loopDefects(order, definition),
     ...policyDefects(order.filter(isSource), definition),
+    ...triggerDefects(order, definition),
   ]
   if (defects.length > 0) throw new ConfigurationError(defects)
 }
@@ -105,6 +107,16 @@ function policyDefects(sources: readonly SourceNode[], definition: TopologyDefin
     )
   if (definition.onError === 'dead-letter') defects.push("The topology has onError 'dead-letter' and no `deadLetterTopic`.")
   return [...new Set(defects)]
+}
+
+function triggerDefects(order: readonly TopologyNode[], { trigger }: TopologyDefinition): readonly string[] {
+  const names = order.filter(hasBatchWindows).map(({ name }) => `'${name}'`)
+  if (names.length === 0) return []
+  const what = `The windows of ${names.join(', ')} are counted in batches, and the topology has`
+  if (trigger === 'continuous')
+    return [`${what} the trigger 'continuous', which makes batches as data comes: give it a trigger { every }.`]
+  if (Number.isSafeInteger(trigger.everyMs)) return []
+  return [`${what} a trigger.every of ${trigger.everyMs} ms: give it a whole number of milliseconds.`]
 }
 
 const repeated = (names: readonly string[]): readonly string[] => [...new Set(names.filter((name, i) => names.indexOf(name) < i))]

@@ -1,10 +1,10 @@
-/** What every store backend must do with buckets: load from them, list them, scan them page by page. */
+/** What every store backend must do with buckets, and with all of its entries: load from them, count them, scan them page by page. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { StoreFencedError, StoreLostError } from '../../service/errors.ts'
 import { bucketBytes } from '../../service/state/bucket-bytes.ts'
-import { listBuckets } from '../../service/state/bucket-times.ts'
 import { chunksOf } from '../../service/state/chunks.ts'
+import { countEntries } from '../../service/state/entry-counts.ts'
 import type { Marker, ScanPage, StoreHandle } from '../../service/state/store-backend.ts'
 import { at, durably, emptyStore, hex, newId, put, putIn, type StoreUnderTest, topic, zero } from './store-fixtures.ts'
 
@@ -22,12 +22,12 @@ interface Scanning {
   readonly between?: (page: number) => Promise<Marker>
 }
 
-/** All pages of a bucket: its entries as text, how often each came, and how many pages there were. */
-async function scanText(handle: StoreHandle, marker: Marker, time: number, { entriesMax = 1000, between }: Scanning = {}) {
+/** All pages of a bucket, or (`time` null) of the keyed entries: its entries as text, how often each came, and how many pages there were. */
+async function scanText(handle: StoreHandle, marker: Marker, time: number | null, { entriesMax = 1000, between }: Scanning = {}) {
   const found = new Map<string, string>()
   let [now, cursor, pages, entries]: [Marker, string | null, number, number] = [marker, null, 0, 0]
   do {
-    const page: ScanPage = await handle.scan(now, { bucket: bucketBytes(time), cursor, entriesMax })
+    const page: ScanPage = await handle.scan(now, { bucket: time === null ? null : bucketBytes(time), cursor, entriesMax })
     for (const { key, value } of page.entries) found.set(key.toString(), value.toString())
     pages += 1
     entries += page.entries.length
@@ -62,14 +62,15 @@ export function readsBuckets(underTest: () => StoreUnderTest): void {
 
   it('lists the buckets that hold anything, in the order of time, with their numbers of entries', async () => {
     const handle = await emptyStore(underTest().backend, newId())
-    assert.deepEqual(await listBuckets(handle, zero), [])
+    assert.deepEqual(await countEntries(handle, zero), { keyed: 0, buckets: [] })
     const edges = [-(2 ** 53), -(2 ** 32) - 1, -(2 ** 32), -1, 0, 1, 2 ** 32, 1_700_000_000_000, 2 ** 53]
     const many = Array.from({ length: 2500 }, (_, index) => (index + 1) * 7)
     const times = [...edges, ...many].sort((a, b) => a - b)
     const shuffled = times.map((_, index) => times[(index * 1009) % times.length] ?? 0)
     const writes = [...shuffled.map((time) => putIn(time, 'a', '1')), putIn(7, 'b', ''), put('c', '3')]
     for (const chunk of chunksOf(zero, 10, writes)) await handle.apply(chunk)
-    const listed = await listBuckets(handle, at(10))
+    const { keyed, buckets: listed } = await countEntries(handle, at(10))
+    assert.equal(keyed, 1)
     assert.deepEqual(
       listed.map(({ time }) => time),
       times,
@@ -79,15 +80,15 @@ export function readsBuckets(underTest: () => StoreUnderTest): void {
       [{ time: 7, entries: 2 }],
     )
     await handle.apply({ from: at(10), to: at(11), writes: [putIn(7, 'a', null), putIn(14, 'a', null), putIn(8, 'n', null)] })
-    const rest = await listBuckets(handle, at(11))
+    const { buckets: rest } = await countEntries(handle, at(11))
     assert.equal(rest.length, times.length - 1)
     assert.deepEqual(
       rest.find(({ time }) => time === 7),
       { time: 7, entries: 1 },
     )
-    await assert.rejects(listBuckets(handle, at(10)), StoreLostError)
+    await assert.rejects(countEntries(handle, at(10)), StoreLostError)
     await handle.rebuild(20)
-    assert.deepEqual(await listBuckets(handle, at(20)), [])
+    assert.deepEqual(await countEntries(handle, at(20)), { keyed: 0, buckets: [] })
   })
 }
 
@@ -112,6 +113,22 @@ export function scansBuckets(underTest: () => StoreUnderTest): void {
     assert.deepEqual([found.size, pages >= 30], [3000, true])
     assert.deepEqual([...(await scanText(handle, at(1), 6)).found], [['other', '1']])
     assert.deepEqual(await scanText(handle, at(1), 7), { found: new Map(), pages: 1, entries: 0 })
+  })
+
+  it('scans the keyed entries in bounded pages, beside buckets', async () => {
+    const handle = await emptyStore(underTest().backend, newId())
+    assert.deepEqual(await scanText(handle, zero, null), { found: new Map(), pages: 1, entries: 0 })
+    const writes = [...text(3000).map(([key, value]) => put(key, value)), putIn(5, 'other', '1')]
+    for (const chunk of chunksOf(zero, 1, writes)) await handle.apply(chunk)
+    assert.deepEqual(await countEntries(handle, at(1)), { keyed: 3000, buckets: [{ time: 5, entries: 1 }] })
+    const { found, pages } = await scanText(handle, at(1), null, { entriesMax: 50 })
+    assert.deepEqual(found, new Map(text(3000)))
+    assert.ok(pages >= 30)
+    await handle.apply({ from: at(1), to: at(2), writes: [put('key-0', null), put('key-1', 'changed')] })
+    assert.equal((await countEntries(handle, at(2))).keyed, 2999)
+    const { found: rest } = await scanText(handle, at(2), null)
+    assert.deepEqual([rest.size, rest.get('key-0'), rest.get('key-1')], [2999, undefined, 'changed'])
+    await assert.rejects(scanText(handle, at(1), null), StoreLostError)
   })
 
   it('ends a page that has many bytes', async () => {
@@ -157,7 +174,7 @@ export function scansBuckets(underTest: () => StoreUnderTest): void {
       position += 1
     }
     assert.deepEqual(
-      (await listBuckets(handle, at(position))).map(({ time }) => time),
+      (await countEntries(handle, at(position))).buckets.map(({ time }) => time),
       [6],
     )
   })
@@ -175,7 +192,7 @@ export function scansBuckets(underTest: () => StoreUnderTest): void {
     assert.equal(found.size, 2)
     await backend.acquire(id, topic)
     await assert.rejects(handle.scan(at(1), range), StoreFencedError)
-    await assert.rejects(listBuckets(handle, at(1)), StoreFencedError)
+    await assert.rejects(countEntries(handle, at(1)), StoreFencedError)
   })
 
   it('shares no bytes with whoever scans', async () => {
@@ -208,8 +225,9 @@ export function noticesLossesInBuckets(underTest: () => StoreUnderTest): void {
       const handle = await emptyStore(backend, id)
       await handle.apply({ from: zero, to: at(1), writes: [put('a', '1'), putIn(1, 'b', '2')] })
       await faults.loseKey(id, key)
-      await assert.rejects(listBuckets(handle, at(1)), StoreLostError)
+      await assert.rejects(countEntries(handle, at(1)), StoreLostError)
       await assert.rejects(scanText(handle, at(1), 1), StoreLostError)
+      await assert.rejects(scanText(handle, at(1), null), StoreLostError)
     }
   })
 }

@@ -227,7 +227,7 @@ const deletingEarly = (inner: Wire): Wire =>
 function loadingBlindly(inner: ScriptedStore): StoreScripts {
   return {
     acquire: (id, request) => inner.acquire(id, request),
-    buckets: (id, request) => inner.buckets(id, request),
+    counts: (id, request) => inner.counts(id, request),
     scan: (id, request) => inner.scan(id, request),
     apply: (id, request) => inner.apply(id, request),
     rebuild: (id, request) => inner.rebuild(id, request),
@@ -247,7 +247,7 @@ function markingLast(inner: ScriptedStore): StoreScripts {
   return {
     acquire: (id, request) => inner.acquire(id, request),
     load: (id, request) => inner.load(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
-    buckets: (id, request) => inner.buckets(id, { ...request, at: whole(request.at) }),
+    counts: (id, request) => inner.counts(id, { ...request, at: whole(request.at) }),
     scan: (id, request) => inner.scan(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
     rebuild: (id, request) => inner.rebuild(id, request),
     close: () => inner.close(),

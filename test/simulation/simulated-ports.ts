@@ -254,7 +254,7 @@ function parkedHandle(ports: SimulatedPorts, inner: StoreHandle): StoreHandle {
     untrusted,
     load: (at: Marker, keys: readonly EntryKey[], orAt?: Marker) =>
       parked(`load of ${keys.length}`, () => inner.load(at, keys, orAt)),
-    buckets: (at: Marker, after: Buffer | null) => parked('list of buckets', () => inner.buckets(at, after)),
+    counts: (at: Marker, after: Buffer | null) => parked('counts', () => inner.counts(at, after)),
     scan: (at: Marker, range: ScanRange, orAt?: Marker) => parked('scan', () => inner.scan(at, range, orAt)),
     apply: (chunk: Chunk) =>
       parked(`apply ${chunk.from.position}:${chunk.from.chunk} to ${chunk.to.position}:${chunk.to.chunk}`, () =>

@@ -3,6 +3,7 @@ import { expectTypeOf } from 'expect-type'
 import { z } from 'zod'
 import type {
   ClosedBy,
+  GlobalTable,
   IsJson,
   KeyedStream,
   OutputMode,
@@ -15,7 +16,19 @@ import type {
   WindowedTable,
   Windows,
 } from '../../service/index.ts'
-import { float64, hopping, int64, json, nullable, session, sliding, stream, structured, tumbling } from '../../service/index.ts'
+import {
+  float64,
+  hopping,
+  int64,
+  json,
+  nullable,
+  session,
+  sliding,
+  staticTable,
+  stream,
+  structured,
+  tumbling,
+} from '../../service/index.ts'
 
 type Narrow = { t: 'a'; n: number }
 type Wide = { t: string }
@@ -52,6 +65,14 @@ const branches = mixed.branch({ texts: (v): v is string => typeof v === 'string'
 expectTypeOf(branches.texts).toEqualTypeOf<Stream<string, string>>()
 expectTypeOf(branches.more).toExtend<Stream<string, string | number>>()
 expectTypeOf(branches.rest).toEqualTypeOf<Stream<string, string | number>>()
+
+const ages = staticTable({ a: 1, b: 2 })
+expectTypeOf(ages).toEqualTypeOf<GlobalTable<number>>()
+expectTypeOf(staticTable(new Map([['a', { n: 1 }]]))).toEqualTypeOf<GlobalTable<{ n: number }>>()
+expectTypeOf(staticTable('a.csv', { key: (row: Wide) => row.t })).toEqualTypeOf<GlobalTable<Wide>>()
+expectTypeOf(narrow.lookup(ages, String, (v, age, record) => ({ ...v, age, at: record.timestamp }))).toEqualTypeOf<
+  Stream<string, { t: 'a'; n: number; age: number | undefined; at: number }>
+>()
 
 // Keys are widened: what keyBy returned is one of many.
 expectTypeOf(narrow.keyBy((v) => v.t)).toEqualTypeOf<KeyedStream<string, Narrow>>()
@@ -108,11 +129,11 @@ expectTypeOf(
 ).toEqualTypeOf<WindowedTable<string, string[], Narrow>>()
 expectTypeOf(rows.emit('append')).toEqualTypeOf<Stream<bigint, Windowed<number> & { readonly closedBy: ClosedBy }>>()
 expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
-expectTypeOf(rows.emit('update')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
+expectTypeOf(rows.emit('complete')).toEqualTypeOf<Stream<bigint, Windowed<number>>>()
 expectTypeOf(rows.late()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf(rows.outside()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf<WindowedTable<string, Narrow, Narrow>>().toExtend<WindowedTable<string, Wide, Wide>>()
-expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update'>()
+expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update' | 'complete'>()
 expectTypeOf<IsJson<Windowed<number>>>().toEqualTypeOf<true>()
 
 // What JSON keeps.

@@ -83,7 +83,7 @@ function held(handle: StoreHandle) {
     marker: handle.marker,
     untrusted: handle.untrusted,
     load: (at, keys, orAt) => handle.load(at, keys, orAt),
-    buckets: (at, after) => handle.buckets(at, after),
+    counts: (at, after) => handle.counts(at, after),
     scan: (at, range, orAt) => handle.scan(at, range, orAt),
     rebuild: (position) => handle.rebuild(position),
     async apply(chunk: Chunk) {

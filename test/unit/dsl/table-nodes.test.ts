@@ -126,7 +126,7 @@ test('names, functions and codecs are checked where they are given', () => {
     [() => keyed.reduce('s', (v) => v, { state: {} as never }), /reduce 's' needs a codec/],
     [() => keyed.toTable('s', { state: nullable(json<Value>()) as never }), /toTable 's' has a nullable codec for its state/],
     [() => keyed.count('s').emit('append' as never), /A row of a plain table is never final.* emit 'update'/],
-    [() => keyed.count('s').emit('often' as never), /The mode of emit is 'often'; it is one of: update/],
+    [() => keyed.count('s').emit('often' as never), /The mode of emit is 'often'; it is one of: update, complete/],
     [
       () => keyed.aggregate('s', { initial: () => 0, add: (n: number) => n, merge: 5 } as never),
       /merge of aggregate 's' needs a function, and was given 5/,

@@ -4,16 +4,20 @@ import { text } from '../../../service/codec/text.ts'
 import { systemClock } from '../../../service/clock.ts'
 import { definitionOf, topology } from '../../../service/dsl/topology.ts'
 import { type KeyedStream, stream, type WindowedTable } from '../../../service/index.ts'
+import type { AllRows } from '../../../service/operators/all-rows.ts'
+import { CompleteEmit } from '../../../service/operators/complete-emit.ts'
+import { eventTime } from '../../../service/operators/record-time.ts'
 import type { StatefulOperator } from '../../../service/operators/stateful.ts'
 import type { Push } from '../../../service/source/push.ts'
 import { noHeaders, type Origin, RecordInput, Stamps, StreamRecord } from '../../../service/source/record.ts'
-import { listBuckets } from '../../../service/state/bucket-times.ts'
 import { chunksOf } from '../../../service/state/chunks.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
+import { countEntries } from '../../../service/state/entry-counts.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { ScriptedStore } from '../../../service/state/scripted-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
 import type { StoreHandle } from '../../../service/state/store-backend.ts'
+import { SlotClock } from '../../../service/time/slot-clock.ts'
 import { type SourceTime, TaskTime } from '../../../service/time/task-time.ts'
 import { graphOf } from '../../../service/topology/graph.ts'
 import type { WindowNode } from '../../../service/topology/node.ts'
@@ -26,6 +30,10 @@ export interface BedOptions {
   readonly store?: 'memory' | 'scripted'
   readonly cacheBytes?: number
   readonly onError?: 'throw' | 'skip'
+  /** Of the trigger, for windows of batches: each batch is cut at the time that it is given. */
+  readonly everyMs?: number
+  /** What is not read is not computed. Default: all of it. */
+  readonly reads?: 'all' | 'final rows'
 }
 
 /** `t`, the key, the value (default 1), the source partition (default 0). */
@@ -41,12 +49,14 @@ export interface Row {
   readonly replaces?: readonly { readonly start: number; readonly end: number }[]
 }
 
-type Side = 'append' | 'update' | 'late' | 'outside'
+type Side = 'append' | 'update' | 'complete' | 'late' | 'outside'
 
 export class WindowBed {
-  readonly rows: Record<Side, Row[]> = { append: [], update: [], late: [], outside: [] }
+  readonly rows: Record<Side, Row[]> = { append: [], update: [], complete: [], late: [], outside: [] }
   readonly counted: string[] = []
   readonly failures: string[] = []
+  /** How many windows closed at a time, and the latest end of one. */
+  readonly closed: (readonly [count: number, end: number])[] = []
   readonly scripted = new ScriptedStore()
   readonly node: WindowNode
   readonly #options: Required<BedOptions>
@@ -54,15 +64,19 @@ export class WindowBed {
   readonly #offsets: number[] = []
   #handle: StoreHandle | null = null
   #view: StateView
-  #operator: StatefulOperator
+  #operator: StatefulOperator & AllRows
+  #complete: CompleteEmit
   #time: TaskTime
+  #slots: SlotClock
   #sources: SourceTime[] = []
 
   private constructor(node: WindowNode, options: Required<BedOptions>) {
     this.node = node
     this.#options = options
     this.#time = new TaskTime({ committed: Number.NEGATIVE_INFINITY })
+    this.#slots = this.#slotClock(Number.NEGATIVE_INFINITY)
     this.#view = this.#newView()
+    this.#complete = this.#newComplete()
     this.#operator = this.#newOperator()
   }
 
@@ -70,8 +84,8 @@ export class WindowBed {
     const input = stream<never>('in', { value: json() }).byKey()
     const sink = table(input).emit('append').to('out', { value: json() })
     const node = graphOf(definitionOf(topology('t', [sink]))).nodes.find(({ kind }) => kind === 'window') as WindowNode
-    const defaults = { lateness: 0, partitions: 1, store: 'scripted', cacheBytes: 1e8, onError: 'throw' } as const
-    const bed = new WindowBed(node, { ...defaults, ...options })
+    const defaults = { lateness: 0, partitions: 1, store: 'scripted', cacheBytes: 1e8 } as const
+    const bed = new WindowBed(node, { ...defaults, onError: 'throw', everyMs: 1, reads: 'all', ...options })
     const { store } = bed.#options
     bed.#handle = await (store === 'memory' ? bed.#memory : bed.scripted.backend(systemClock)).acquire(bed.#id(), 'topic')
     await bed.#handle.rebuild(0)
@@ -102,13 +116,17 @@ export class WindowBed {
     }
   }
 
-  /** One batch. */
-  async batch(events: readonly Event[] = []): Promise<void> {
+  /** One batch, cut at `now` of the wall clock. */
+  async batch(events: readonly Event[] = [], now = 0): Promise<void> {
+    this.#slots.observe(now)
     this.#view.beginBatch()
     this.#operator.begin()
+    this.#complete.begin()
     for (const event of events) this.#push(event)
     for (let load = this.#operator.load(); load !== undefined; load = this.#operator.load()) await load
     this.#operator.run()
+    for (let load = this.#complete.load(); load !== undefined; load = this.#complete.load()) await load
+    this.#complete.run()
     await this.#apply()
   }
 
@@ -136,15 +154,17 @@ export class WindowBed {
     const watermarks = this.#sources.map(({ value }) => value)
     this.#time = new TaskTime({ committed })
     this.#sources = watermarks.map((watermark) => this.#time.source(this.#options.lateness, watermark))
+    this.#slots = this.#slotClock(this.#slots.value)
     const { marker } = this.#view
     const handle = this.#opened()
     this.#view = this.#newView()
-    this.#view.attach(handle, marker.position, await listBuckets(handle, marker))
+    this.#view.attach(handle, marker.position, await countEntries(handle, marker))
+    this.#complete = this.#newComplete()
     this.#operator = this.#newOperator()
   }
 
   /** Rows since the last call, as `key [start, end) value`. */
-  read(side: 'append' | 'update' = 'append'): readonly string[] {
+  read(side: 'append' | 'update' | 'complete' = 'append'): readonly string[] {
     return this.rows[side].splice(0).map(shown)
   }
 
@@ -184,28 +204,50 @@ export class WindowBed {
     this.#view.applied(writes)
   }
 
+  #slotClock(committed: number): SlotClock {
+    return new SlotClock({ everyMs: this.#options.everyMs, lag: 0, spanMs: 0, committed })
+  }
+
   #newView(): StateView {
     const spec = this.node.stores[0]
     if (spec === undefined) throw new Error('the node has no store')
     return new StateView({ spec, cache: new EntryCache(this.#options.cacheBytes), strict: true })
   }
 
-  #newOperator(): StatefulOperator {
-    const to =
-      (side: Side): Push =>
-      (value, record) => {
-        const row = side === 'append' || side === 'update' ? (value as object) : { value }
-        this.rows[side].push({ key: String(record.key), timestamp: record.timestamp, ...row } as Row)
-      }
+  #to(side: Side): Push {
+    return (value, record) => {
+      const row = side === 'late' || side === 'outside' ? { value } : (value as object)
+      this.rows[side].push({ key: String(record.key), timestamp: record.timestamp, ...row } as Row)
+    }
+  }
+
+  #newComplete(): CompleteEmit {
+    const rows: AllRows = {
+      loadRows: (ends) => this.#operator.loadRows(ends),
+      replay: (next, timestamp, ends) => this.#operator.replay(next, timestamp, ends),
+    }
+    return new CompleteEmit({ rows, input: this.#time, next: this.#to('complete') })
+  }
+
+  #newOperator(): StatefulOperator & AllRows {
     return windowOperator({
       node: this.node,
       view: this.#view,
-      input: this.#time,
+      input: this.node.windows.kind === 'batches' ? this.#slots : this.#time,
+      time: eventTime,
+      everyMs: this.#options.everyMs,
       failed: (operator, error, record) => {
         if (this.#options.onError === 'throw') throw error
         this.failures.push(`${operator} ${record.timestamp} ${String(error)}`)
       },
-      outlets: { append: to('append'), update: to('update'), late: to('late'), outside: to('outside') },
+      outlets: {
+        append: this.#to('append'),
+        update: this.#to('update'),
+        changes: this.#options.reads === 'all' ? this.#complete.push : undefined,
+        late: this.#to('late'),
+        outside: this.#to('outside'),
+        closed: (count, end) => void this.closed.push([count, end]),
+      },
       keys: () => text(),
       outside: (record) => void this.counted.push(`outside ${String(record.key)}@${record.timestamp}`),
       late: (record, windows) => void this.counted.push(`${windows} ${String(record.key)}@${record.timestamp}`),

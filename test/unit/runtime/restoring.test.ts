@@ -155,7 +155,7 @@ describe('a store with buckets', () => {
     await bed.during(changelogs.close())
     assert.ok(result !== 'again')
     const view = new StateView({ spec, cache: new EntryCache(1e6), strict: true })
-    view.attach(handle, result.position, result.buckets)
+    view.attach(handle, result.position, result.counts)
     view.beginBatch()
     return { view, result }
   }
@@ -170,11 +170,12 @@ describe('a store with buckets', () => {
         append(bed, 5, 'b', null)
         append(bed, 5, 'c', 50)
         const { view, result } = await restored(bed, backend)
-        assert.deepEqual(result.buckets, [
+        const buckets = [
           { time: -5, entries: 3 },
           { time: 5, entries: 2 },
           { time: 2 ** 40, entries: 3 },
-        ])
+        ]
+        assert.deepEqual(result.counts, { keyed: 1, buckets })
         assert.deepEqual([view.buckets().first, view.buckets().upTo(5)], [-5, [-5, 5]])
         view.scan(5, 10)
         const [keyed, far, gone] = [view.entry('a'), view.bucket(2 ** 40).entry('b'), view.bucket(7).entry('a')]

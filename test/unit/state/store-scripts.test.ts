@@ -16,10 +16,10 @@ it('there are six scripts', () => {
   assert.deepEqual(files.sort(), [
     'acquire-store.lua',
     'apply-chunk.lua',
-    'list-buckets.lua',
+    'count-entries.lua',
     'load-entries.lua',
     'rebuild-store.lua',
-    'scan-bucket.lua',
+    'scan-entries.lua',
   ])
 })
 

@@ -20,8 +20,8 @@ interface Change {
 
 interface Step {
   readonly changes: readonly Change[]
-  /** Buckets to be scanned, up to so many entries, of which those found are deleted or left. */
-  readonly scans: readonly { readonly time: number; readonly limit: number; readonly deletes: boolean }[]
+  /** What is to be scanned, up to so many entries, of which those found are deleted or left. */
+  readonly scans: readonly { readonly time: Place; readonly limit: number; readonly deletes: boolean }[]
   /** How many segments are applied while the view loads, and after the batch. */
   readonly appliedMeanwhile: number
   readonly appliedAfter: number
@@ -35,11 +35,10 @@ const change = fc.record({
   key: fc.constantFrom(...keys),
   value: fc.oneof({ weight: 3, arbitrary: fc.nat(9) }, { weight: 2, arbitrary: fc.constant(undefined) }),
 })
+const limit = fc.oneof(fc.integer({ min: 1, max: 8 }), fc.constant(Number.POSITIVE_INFINITY))
 const step: fc.Arbitrary<Step> = fc.record({
   changes: fc.array(change, { maxLength: 12 }),
-  scans: fc.array(fc.record({ time: fc.constantFrom(-1, 0, 3), limit: fc.integer({ min: 1, max: 8 }), deletes: fc.boolean() }), {
-    maxLength: 3,
-  }),
+  scans: fc.array(fc.record({ time: fc.constantFrom(...places), limit, deletes: fc.boolean() }), { maxLength: 3 }),
   appliedMeanwhile: fc.nat(2),
   appliedAfter: fc.nat(3),
   faults: fc.array(fc.constantFrom('none', 'none', 'before', 'after'), { maxLength: 6 }),
@@ -90,7 +89,7 @@ function slowlyRead(handle: StoreHandle): StoreHandle {
     marker,
     untrusted,
     load: (at, entryKeys, orAt) => late(handle.load(at, entryKeys, orAt)),
-    buckets: (at, after) => handle.buckets(at, after),
+    counts: (at, after) => handle.counts(at, after),
     scan: (at, range, orAt) => late(handle.scan(at, range, orAt)),
     apply: (chunk) => handle.apply(chunk),
     rebuild: (position) => handle.rebuild(position),
@@ -196,9 +195,9 @@ class Model {
   }
 
   /** What was found before the changes of the batch. */
-  #compareScan(time: number, limit: number): void {
+  #compareScan(time: Place, limit: number): void {
     const { entries, complete } = this.#view.scanned(time)
-    const held = this.#at(time as Place)
+    const held = this.#at(time)
     const found = entries.map(({ key }) => key)
     assert.deepEqual(found, [...new Set(found)].sort(), 'in order, each once')
     for (const { key, value, loaded, before } of entries)

@@ -1,7 +1,7 @@
 /** Views over the stand-in for Redis, and what the apply queue does to them, for the tests of this folder. */
 import { systemClock } from '../../../service/clock.ts'
-import { listBuckets } from '../../../service/state/bucket-times.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
+import { countEntries } from '../../../service/state/entry-counts.ts'
 import { ScriptedStore } from '../../../service/state/scripted-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
 import type { StoreHandle, StoreId, StoreWrite } from '../../../service/state/store-backend.ts'
@@ -45,7 +45,7 @@ export async function apply(view: StateView, handle: StoreHandle, writes: readon
 export async function restart(view: StateView, handle: StoreHandle): Promise<void> {
   const { marker } = view
   view.discard()
-  view.attach(handle, marker.position, await listBuckets(handle, marker))
+  view.attach(handle, marker.position, await countEntries(handle, marker))
   view.beginBatch()
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { json, type Sink, stream, topology, type TopologyOptions, tumbling } from '../../../service/index.ts'
+import { batches, json, type Sink, stream, topology, type TopologyOptions, tumbling } from '../../../service/index.ts'
 
 type Value = { k: string; n: number }
 const read = (topic: string, onInvalid: 'stop' | 'dead-letter' = 'stop') => stream(topic, { value: json<Value>(), onInvalid })
@@ -121,6 +121,16 @@ test('dead letters need a topic', () => {
   assertDefects(defects([read('a', 'dead-letter').print()]), [/'a' has onInvalid 'dead-letter', and .* no `deadLetterTopic`/])
   assertDefects(defects([read('a').print()], { onError: 'dead-letter' }), [/onError 'dead-letter' and no `deadLetterTopic`/])
   assertDefects(defects([read('a', 'dead-letter').print()], { onError: 'dead-letter', deadLetterTopic: 'dead' }), [])
+})
+
+test('windows of batches need a trigger of batches', () => {
+  const counted = () => read('a').byKey().window(batches(2)).count('recent').emit('append').print()
+  assertDefects(defects([counted()], { trigger: 'continuous' }), [
+    /'recent' are counted in batches, .* 'continuous', .* a trigger \{ every \}/,
+  ])
+  assertDefects(defects([counted()], { trigger: { every: 0.5 } }), [/'recent' .* trigger\.every of 0\.5 ms: .* whole number/])
+  assertDefects(defects([counted()], { trigger: { every: '1 second' } }), [])
+  assertDefects(defects([counted()]), [])
 })
 
 test('all defects are told at once', () => {

@@ -1,10 +1,9 @@
 /**
- * Reads the entries of a bucket some at a time, so that it can be closed in slices: what is in memory first, then page by page what the
- * backend has beside that.
+ * Reads the entries of a bucket, or the keyed ones, some at a time, so that a bucket can be closed in slices: what is in memory first, then
+ * page by page what the backend has beside that.
  */
 import { StoreLostError } from '../errors.ts'
 import type { BatchEntries } from './batch-entries.ts'
-import type { CountedBuckets } from './bucket-times.ts'
 import type { CachedEntry, Entry } from './entry-cache.ts'
 import type { EntryMap } from './entry-map.ts'
 import { chunkEntriesMax, type ScanPage, type ScanRange } from './store-backend.ts'
@@ -13,13 +12,12 @@ import { chunkEntriesMax, type ScanPage, type ScanRange } from './store-backend.
 export interface Scanned {
   /** In the order of their key bytes, unsigned. */
   readonly entries: readonly Entry[]
-  /** True where the bucket holds no other. */
+  /** True where there is no other. */
   readonly complete: boolean
 }
 
 export interface ScanParts {
   readonly batch: BatchEntries
-  readonly buckets: CountedBuckets
   /** Reads a page of the backend; what `accept` does with it comes before any change that is applied in the meantime is let go. */
   readonly page: (range: ScanRange, accept: (page: ScanPage) => void) => Promise<void>
   readonly decode: (key: string, bytes: Buffer) => unknown
@@ -30,11 +28,11 @@ const fruitlessRoundsMax = 3
 
 /**
  * A round goes through memory, which has all that the backend doesn't have yet, then through the backend. Whether that was all is told by
- * the number of entries that the bucket holds; so it matters little what a backend leaves out or repeats while entries come and go and
+ * the number of entries that there are; so it matters little what a backend leaves out or repeats while entries come and go and
  * its tables grow and shrink.
  */
-export class BucketScan {
-  readonly #bucket: EntryMap
+export class EntryScan {
+  readonly #map: EntryMap
   readonly #parts: ScanParts
   #found: CachedEntry[] = []
   #isSorted = true
@@ -43,25 +41,31 @@ export class BucketScan {
   #memory: Iterator<CachedEntry> | null
   /** Where the backend goes on. */
   #cursor: string | null = null
-  /** What came into the bucket in the batch `#appearedIn`, wherever this round is. */
+  /** What got a value in the batch `#appearedIn`, wherever this round is. */
   #appeared: CachedEntry[] = []
   #appearedIn = -1
+  /** Several may read the same entries: they wait for one load. */
+  #loading: Promise<void> | null = null
 
-  constructor(bucket: EntryMap, parts: ScanParts) {
-    this.#bucket = bucket
+  constructor(map: EntryMap, parts: ScanParts) {
+    this.#map = map
     this.#parts = parts
-    this.#memory = bucket.values()
-    bucket.watch((entry) => this.#appears(entry))
+    this.#memory = map.values()
+    map.watch((entry) => this.#appears(entry))
   }
 
-  /** Some more entries in this batch; those that are in memory, and those that came into the bucket in this batch, are found at once. */
+  /** Some more entries in this batch; those that are in memory, and those that got a value in this batch, are found at once. */
   want(entries: number): void {
     this.#wanted = Math.max(this.#wanted, this.#found.length + entries)
     this.#searchMemory(this.#others())
   }
 
-  /** What was found belongs to the batch before. */
+  /** What was found belongs to the batch before. Where that was all of it, the next one begins anew. */
   endBatch(): void {
+    if (this.#others() === 0) {
+      this.#memory = this.#map.values()
+      this.#cursor = null
+    }
     this.#found = []
     this.#isSorted = true
     this.#wanted = 0
@@ -72,8 +76,15 @@ export class BucketScan {
     return this.#found.length >= this.#wanted || this.#others() === 0
   }
 
-  /** Goes on until it has what is wanted. @throws as StoreHandle.scan; StoreLostError where the bucket has less than was counted */
-  async load(): Promise<void> {
+  /** Goes on until it has what is wanted. @throws as StoreHandle.scan; StoreLostError where there is less than was counted */
+  load(): Promise<void> {
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = null
+    })
+    return this.#loading
+  }
+
+  async #load(): Promise<void> {
     let others = this.#others()
     for (let fruitless = 0; others > 0 && this.#found.length < this.#wanted; ) {
       const before = others
@@ -95,9 +106,9 @@ export class BucketScan {
   async #round(missing: number): Promise<number> {
     const { batch, page } = this.#parts
     const { number } = batch
-    const { bytes: bucket } = this.#bucket
+    const { bytes: bucket } = this.#map
     let others = this.#searchMemory(missing)
-    while (bucket !== null && others > 0 && this.#found.length < this.#wanted) {
+    while (others > 0 && this.#found.length < this.#wanted) {
       const entriesMax = Math.min(chunkEntriesMax, this.#wanted - this.#found.length)
       await page({ bucket, cursor: this.#cursor, entriesMax }, ({ entries, cursor }) => {
         if (batch.number !== number) return
@@ -106,7 +117,7 @@ export class BucketScan {
       })
       if (batch.number !== number) return 0
       if (this.#cursor !== null) continue
-      this.#memory = this.#bucket.values()
+      this.#memory = this.#map.values()
       return others
     }
     return others
@@ -136,11 +147,11 @@ export class BucketScan {
 
   /** What is in memory counts, changed or not. */
   #entry(key: string, bytes: Buffer): CachedEntry {
-    const held = this.#bucket.get(key)
+    const held = this.#map.get(key)
     if (held?.loaded === true) return held
     const value = this.#parts.decode(key, bytes)
-    const entry = held ?? this.#bucket.add(key)
-    this.#bucket.loaded(entry, value, bytes.length)
+    const entry = held ?? this.#map.add(key)
+    this.#map.loaded(entry, value, bytes.length)
     return entry
   }
 
@@ -149,21 +160,22 @@ export class BucketScan {
     const { number } = this.#parts.batch
     if (entry.value === undefined || entry.scannedIn === number) return false
     entry.scannedIn = number
-    if (entry.usedIn !== number) this.#bucket.use(entry)
+    if (entry.usedIn !== number) this.#map.use(entry)
     this.#found.push(entry)
     this.#isSorted = false
     return true
   }
 
-  /** How many entries the bucket holds beside those that were found. */
+  /** How many entries there are beside those that were found. */
   #others(): number {
-    let others = this.#parts.buckets.entries(this.#bucket.time)
+    let others = this.#map.count
     for (const entry of this.#found) if (entry.value !== undefined) others -= 1
     return others
   }
 
   #lost(others: number): StoreLostError {
-    const { time } = this.#bucket
-    return new StoreLostError(`A bucket of a store has ${others} entries less than were counted.`, { fields: { time, others } })
+    const { time, bytes } = this.#map
+    const what = bytes === null ? 'A store has' : 'A bucket of a store has'
+    return new StoreLostError(`${what} ${others} entries less than were counted.`, { fields: { time, others } })
   }
 }

@@ -1,5 +1,5 @@
 --[[
-Reads a page of the entries of one bucket.
+Reads a page of the entries of one bucket, or of the keyed ones.
 
 Invariant: as load-entries.lua; the owner overlays the page with what it has in memory, where every change is that may be applied
 meanwhile. The page is HSCAN's: an entry that is there from the first page to the last is in one of them at least, and one may be in
@@ -9,11 +9,11 @@ deletions; so a page may be empty and not the last.
 KEYS[1] meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
 KEYS[2] entries   hash of the keyed entries
 KEYS[3] buckets   sorted set of the buckets there are
-KEYS[4] bucket    hash of the entries of the bucket
+KEYS[4] bucket    hash of the entries of the bucket; absent where the keyed entries are read
 ARGV[1] epoch     the caller's
 ARGV[2] marker    where the store stands
 ARGV[3] marker    where it may stand instead; the same again if no chunk is in flight
-ARGV[4] name      of the bucket: hex digits
+ARGV[4] name      of the bucket: hex digits; empty for the keyed entries
 ARGV[5] cursor    that of the page before; 0 for the first one
 ARGV[6] entries   after so many the page ends, 1 000 at most; a step, or a small hash as a whole, may be more
 ARGV[7] bytes     after so many bytes of keys and values the page ends
@@ -40,16 +40,20 @@ end
 if tonumber(held[4]) ~= bucketCount then
   return { LOST, 'it has ' .. bucketCount .. ' buckets, not ' .. (held[4] or 'unknown') }
 end
--- What is found under the name of a bucket that meta does not know is left from a lost life.
-if not held[5] then return { OK, '0', {} } end
-local found = redis.call('HLEN', bucket)
-if tonumber(held[5]) ~= found then
-  return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. held[5] }
+local target = entries
+if name ~= '' then
+  -- What is found under the name of a bucket that meta does not know is left from a lost life.
+  if not held[5] then return { OK, '0', {} } end
+  local found = redis.call('HLEN', bucket)
+  if tonumber(held[5]) ~= found then
+    return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. held[5] }
+  end
+  target = bucket
 end
 
 local page, bytes = {}, 0
 for _ = 1, STEPS_MAX do
-  local step = redis.call('HSCAN', bucket, cursor, 'COUNT', math.min(STEP_ENTRIES, entriesMax))
+  local step = redis.call('HSCAN', target, cursor, 'COUNT', math.min(STEP_ENTRIES, entriesMax))
   cursor = step[1]
   for i = 1, #step[2] do
     page[#page + 1] = step[2][i]

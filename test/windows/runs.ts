@@ -1,12 +1,12 @@
 /** A whole topology with windows, run on the driver in any way: cuts, crashes, partitions, workers, a repartition; and what it made of its input. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { json, type Sink, stream, topology, type Windowed, type WindowedTable } from '../../../service/index.ts'
-import type { KeyedStream } from '../../../service/index.ts'
-import { driverWith } from '../../../service/runtime/driver.ts'
-import { CommittedTime } from '../../support/committed-time.ts'
-import type { WindowBed } from './window-bed.ts'
-import { type Arrived, type Expected, rowOf, stamped } from '../../support/window-references.ts'
+import { json, type Sink, stream, topology, type Windowed, type WindowedTable } from '../../service/index.ts'
+import type { KeyedStream } from '../../service/index.ts'
+import { driverWith } from '../../service/runtime/driver.ts'
+import { CommittedTime } from '../support/committed-time.ts'
+import type { WindowBed } from '../unit/operators/window-bed.ts'
+import { type Arrived, type Expected, rowOf, stamped } from './references.ts'
 
 /** A record to be sent; `bad` ones have no value that can be read, or none at all. */
 export interface Sent {

@@ -168,7 +168,7 @@ describe('scan of a bucket', () => {
         return ++scans === 4 ? { ...page, entries: [], cursor: null } : page
       },
     })
-    view.attach(forgetful, 1, [{ time: noon, entries: 100 }])
+    view.attach(forgetful, 1, { keyed: 0, buckets: [{ time: noon, entries: 100 }] })
     view.beginBatch()
     view.scan(noon, 100)
     await view.load()
@@ -177,7 +177,7 @@ describe('scan of a bucket', () => {
 
   it('a bucket that has less than was counted is lost', async () => {
     const { view, handle } = await stored(10)
-    view.attach(handle, 1, [{ time: noon, entries: 11 }])
+    view.attach(handle, 1, { keyed: 0, buckets: [{ time: noon, entries: 11 }] })
     view.beginBatch()
     view.scan(noon, 100)
     await assert.rejects(async () => view.load(), StoreLostError)
@@ -190,7 +190,7 @@ describe('scan of a bucket', () => {
     view.discard()
     await loading
     assert.equal(cache.bytes, 0)
-    view.attach(handle, 1, [{ time: noon, entries: 10 }])
+    view.attach(handle, 1, { keyed: 0, buckets: [{ time: noon, entries: 10 }] })
     view.beginBatch()
     assert.throws(() => view.scanned(noon), FatalError)
     view.scan(noon, 100)
@@ -214,5 +214,93 @@ describe('scan of a bucket', () => {
         .upTo(100)
         .every((time) => view.scanned(time).complete && view.scanned(time).entries.length === 2),
     )
+  })
+})
+
+describe('scan of the keyed entries', () => {
+  /** A store with keyed entries, read anew by a view that has nothing in memory. */
+  async function keyed(count: number, options: ViewOptions = {}) {
+    const parts = await setUp(options)
+    const { view, handle, store } = parts
+    const values = numbered(count)
+    for (const chunk of chunked(Object.keys(values))) {
+      const entries = chunk.map((key) => view.entry(key))
+      await view.load()
+      for (const entry of entries) view.set(entry, values[entry.key], 1)
+      await apply(view, handle, view.takeChanges())
+      view.beginBatch()
+    }
+    await restart(view, handle)
+    const calls: ScriptName[] = []
+    store.fault = (script) => {
+      calls.push(script)
+      return 'none'
+    }
+    return { ...parts, calls }
+  }
+  const all = Number.POSITIVE_INFINITY
+
+  it('finds all of them in each batch, and asks the store but once where they stay in memory', async () => {
+    const { view, calls } = await keyed(2500)
+    for (let batch = 0; batch < 3; batch++) {
+      view.beginBatch()
+      view.scan(null, all)
+      await view.load()
+      const { entries, complete } = view.scanned(null)
+      assert.deepEqual([entries.map(({ key }) => key), complete], [Object.keys(numbered(2500)), true])
+    }
+    assert.deepEqual(calls, ['scan', 'scan', 'scan'])
+  })
+
+  it('finds all of them in each batch where nothing stays in memory', async () => {
+    const { view, cache, store } = await keyed(300, { bytesMax: 1 })
+    store.pageMax = 70
+    for (let batch = 0; batch < 3; batch++) {
+      view.beginBatch()
+      assert.equal(cache.bytes, 0)
+      view.scan(null, all)
+      await view.load()
+      assert.deepEqual([view.scanned(null).entries.length, view.scanned(null).complete], [300, true])
+    }
+  })
+
+  it('counts what came, changed and went, applied or not; a key that was never seen is still asked for', async () => {
+    const { view, handle, calls } = await keyed(10)
+    const [gone, known, fresh] = [view.entry('k00001'), view.entry('k00002'), view.entry('new')]
+    await view.load()
+    view.set(gone, undefined, 1)
+    view.set(known, 'changed', 1)
+    view.set(fresh, 'new', 1)
+    const writes = view.takeChanges()
+    for (const applies of [false, true]) {
+      if (applies) await apply(view, handle, writes)
+      view.beginBatch()
+      view.scan(null, all)
+      await view.load()
+      const { entries, complete } = view.scanned(null)
+      assert.deepEqual([entries.length, complete, entries[1]?.value, entries[9]?.value], [10, true, 'changed', 'new'])
+    }
+    calls.length = 0
+    assert.equal(view.entry('other').loaded, false)
+    await view.load()
+    assert.deepEqual(calls, ['load'])
+  })
+
+  it('two that wait for one scan get all of it', async () => {
+    const { view, store } = await keyed(100)
+    store.pageMax = 10
+    view.scan(null, all)
+    const first = view.load()
+    view.scan(null, all)
+    await Promise.all([first, view.load()])
+    assert.deepEqual([view.scanned(null).entries.length, view.scanned(null).complete], [100, true])
+  })
+
+  it('less than was counted is a loss', async () => {
+    const { view, handle } = await keyed(10)
+    view.attach(handle, view.marker.position, { keyed: 11, buckets: [] })
+    view.beginBatch()
+    view.scan(null, all)
+    await assert.rejects(async () => view.load(), StoreLostError)
   })
 })

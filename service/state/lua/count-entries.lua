@@ -1,5 +1,5 @@
 --[[
-Names buckets of a store, some a call, in the order of their names, with how many entries each has.
+Counts the entries of a store: the keyed ones, and those of its buckets, some buckets a call, in the order of their names.
 
 Invariant: as load-entries.lua. The names are hex digits of buckets whose bytes sort as their times do, and all have score 0 in the
 sorted set, so that their order is that of the times.
@@ -12,7 +12,7 @@ ARGV[2] marker    where the store stands
 ARGV[3] after     the last name of the call before; empty for the first one
 ARGV[4] limit     how many buckets to name at most, 1 000 or less
 
-Returns {OK, names, counts in their order}, {FENCED, epoch found} or {LOST, reason}.
+Returns {OK, names, counts in their order, number of keyed entries}, {FENCED, epoch found} or {LOST, reason}.
 ]]
 local OK, FENCED, LOST = 0, 1, 2
 local meta, entries, buckets = KEYS[1], KEYS[2], KEYS[3]
@@ -31,11 +31,11 @@ if tonumber(held[4]) ~= bucketCount then
 end
 
 local names = redis.call('ZRANGEBYLEX', buckets, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, limit)
-if #names == 0 then return { OK, names, {} } end
+if #names == 0 then return { OK, names, {}, entryCount } end
 local fields = {}
 for i = 1, #names do fields[i] = 'b:' .. names[i] end
 local counts = redis.call('HMGET', meta, unpack(fields))
 for i = 1, #names do
   if not counts[i] then return { LOST, 'the number of entries of bucket ' .. names[i] .. ' is unknown' } end
 end
-return { OK, names, counts }
+return { OK, names, counts, entryCount }

@@ -1,4 +1,4 @@
-/** The times of the buckets of a store that hold anything, in order, with how much each holds. */
+/** How many entries a store holds: keyed ones, and those of each bucket, the times of the buckets in order. */
 import { bucketTime } from './bucket-bytes.ts'
 import type { Marker, StoreHandle } from './store-backend.ts'
 
@@ -6,6 +6,13 @@ export interface BucketCount {
   readonly time: number
   /** More than none. */
   readonly entries: number
+}
+
+/** What a store holds. */
+export interface EntryCounts {
+  readonly keyed: number
+  /** Each bucket that holds anything. */
+  readonly buckets: readonly BucketCount[]
 }
 
 /** What a store holds, the changes of the batch under way included. */
@@ -20,15 +27,18 @@ export interface BucketTimes {
   entries(time: number): number
 }
 
-/** A sorted array: times mostly come at its end and go at its beginning, and there are few for the entries that they hold. */
-export class CountedBuckets implements BucketTimes {
+/** The times are a sorted array: they mostly come at its end and go at its beginning, and there are few for the entries that they hold. */
+export class CountedEntries implements BucketTimes {
+  /** How many keyed entries there are. */
+  keyed = 0
   #times: number[] = []
   readonly #counts = new Map<number, number>()
 
-  /** Forgets what it knew. `counts` has each time once. */
-  reset(counts: readonly BucketCount[]): void {
+  /** Forgets what it knew. `buckets` has each time once. */
+  reset({ keyed, buckets }: EntryCounts): void {
+    this.keyed = keyed
     this.#counts.clear()
-    for (const { time, entries } of counts) this.#counts.set(time, entries)
+    for (const { time, entries } of buckets) this.#counts.set(time, entries)
     this.#times = [...this.#counts.keys()].sort((a, b) => a - b)
   }
 
@@ -78,14 +88,14 @@ export class CountedBuckets implements BucketTimes {
   }
 }
 
-/** Every bucket of a store that stands at `at`, which nobody moves in the meantime. @throws as StoreHandle.load */
-export async function listBuckets(handle: StoreHandle, at: Marker): Promise<readonly BucketCount[]> {
+/** What a store holds that stands at `at`, and that nobody moves in the meantime. @throws as StoreHandle.load */
+export async function countEntries(handle: StoreHandle, at: Marker): Promise<EntryCounts> {
   const counts: BucketCount[] = []
   for (let after: Buffer | null = null; ; ) {
-    const page = await handle.buckets(at, after)
-    for (const { bucket, entries } of page) counts.push({ time: bucketTime(bucket), entries })
-    const last = page.at(-1)
-    if (last === undefined) return counts
+    const { keyed, buckets } = await handle.counts(at, after)
+    for (const { bucket, entries } of buckets) counts.push({ time: bucketTime(bucket), entries })
+    const last = buckets.at(-1)
+    if (last === undefined) return { keyed, buckets: counts }
     after = last.bucket
   }
 }

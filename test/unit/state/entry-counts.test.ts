@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { CountedBuckets } from '../../../service/state/bucket-times.ts'
+import { CountedEntries } from '../../../service/state/entry-counts.ts'
 
 it('knows the least time, and the times up to one, whatever comes and goes', () => {
   const change = fc.record({ time: fc.integer({ min: -5, max: 5 }), grows: fc.boolean() })
   fc.assert(
     fc.property(fc.uniqueArray(fc.integer({ min: -5, max: 5 })), fc.array(change), (start, changes) => {
       const counts = new Map(start.map((time) => [time, 2]))
-      const buckets = new CountedBuckets()
-      buckets.reset(start.map((time) => ({ time, entries: 2 })))
+      const buckets = new CountedEntries()
+      buckets.reset({ keyed: 0, buckets: start.map((time) => ({ time, entries: 2 })) })
       for (const { time, grows } of changes) {
         const count = counts.get(time) ?? 0
         if (!grows && count === 0) continue
@@ -30,7 +30,7 @@ it('knows the least time, and the times up to one, whatever comes and goes', () 
 })
 
 it('is walked through while its buckets go', () => {
-  const buckets = new CountedBuckets()
+  const buckets = new CountedEntries()
   for (const time of [3, 1, 2]) buckets.add(time)
   const seen: number[] = []
   for (const time of buckets.upTo(2)) {

@@ -59,12 +59,12 @@ function expected(records: readonly Arrived[], contents: readonly (Content & { r
 /** Tumbling and hopping: a window takes what its own partition has not passed it with. */
 export function alignedReference(
   records: readonly Arrived[],
-  { size, advance, grace }: { readonly size: number; readonly advance: number; readonly grace: number },
+  { size, advance, offset, grace }: Readonly<Record<'size' | 'advance' | 'offset' | 'grace', number>>,
 ): Expected {
   const windows = new Map<string, { key: string; start: number; end: number; ids: number[]; closedBy: string }>()
   for (const { id, key, time, stamp } of records) {
     for (let start = time - size + 1; start <= time; start++) {
-      if (((start % advance) + advance) % advance !== 0 || start + size + grace <= stamp) continue
+      if ((((start - offset) % advance) + advance) % advance !== 0 || start + size + grace <= stamp) continue
       const window = windows.get(`${key} ${start}`) ?? { key, start, end: start + size, ids: [], closedBy: 'time' }
       window.ids.push(id)
       windows.set(`${key} ${start}`, window)
