@@ -1,6 +1,6 @@
 /** The topologies that are simulated: each with its input in closed form, and what its output must be then. */
 import assert from 'node:assert/strict'
-import { alignedReference, rowOf, stamped } from '../support/window-references.ts'
+import { alignedReference, rowOf, stamped } from '../windows/references.ts'
 import { hopping, json, session, stream, topology, type Topology, type Windowed } from '../../service/index.ts'
 
 export interface InputRecord {
@@ -329,7 +329,7 @@ function sessionsAndHops(): SimulatedTopology {
           for (const name of late)
             assert.ok(stampedNames.has(name), `${what}: ${name} is late, though its partition had not passed it`)
           if (kind === 'session') continue
-          const reference = alignedReference(own, { ...overlapping, grace: graceMs })
+          const reference = alignedReference(own, { ...overlapping, offset: 0, grace: graceMs })
           const idOf = (name: string) => own.find(({ value }) => nameOf(value) === name)?.id ?? -1
           const contents = rows.map(({ start, end, value }) =>
             rowOf(group, { start, end, ids: value.map(idOf), closedBy: 'time' }),

@@ -91,9 +91,13 @@ describe('withTime', () => {
         ),
       ),
     )
-    driver.send('in', { key: 'a', value: [3, 14, 25, 4] }, { key: 'a', value: [15, 5] })
+    driver.send('in', { key: 'a', value: [3, 14, 25, 4] })
+    await driver.drain()
+    // Now they wait for the state, side by side.
+    await driver.crash()
+    driver.send('in', { key: 'a', value: [5, 16, 6] }, { key: 'a', value: [17] })
     await driver.finish()
-    assert.deepEqual(finals(driver, 'new'), ['[0,10)=3 4 5', '[10,20)=14 15', '[20,30)=25'])
+    assert.deepEqual(finals(driver, 'new'), ['[0,10)=3 4 5 6', '[10,20)=14 16 17', '[20,30)=25'])
   })
 
   test('of several in a row the last counts', async (test) => {
@@ -178,10 +182,29 @@ describe('withTime', () => {
     assert.deepEqual(finals(driver, 'both'), ['[0,10)=1 5'])
     await driver.crash()
     // What was closed stays closed, though this partition itself stands at 1 only.
-    driver.send('silent', ...sent(2, 1_000_001))
+    driver.send('silent', ...sent(50_000, 1_000_001))
     await driver.finish()
-    assert.deepEqual(late(driver, 'both'), [2])
+    assert.deepEqual(late(driver, 'both'), [50_000])
     assert.deepEqual(finals(driver, 'both'), ['[1000000,1000010)=1000000 1000001'])
+  })
+
+  test('time that has passed in silence has passed, over a crash too', async (test) => {
+    const windows = read({ idleAfter: '5 seconds' })
+      .withTime(({ at }) => at, { lateness: '10 seconds' })
+      .byKey()
+      .window(tumbling('5 seconds'))
+      .count('counts')
+    const driver = await opened(test, topology('silence', windows.emit('append').to('finals', { value })))
+    const starts = () => driver.read<Windowed<number>>('finals').map(({ value: { start } }) => start)
+    driver.send('in', ...sent(2_000, 7_000, 12_000))
+    await driver.drain()
+    // Idle after 5 s, then from 2 s to 5 s.
+    await driver.advance('9 seconds')
+    assert.deepEqual(starts(), [0])
+    await driver.crash()
+    // Idle after 5 s again, then from 5 s to 10 s, not from 2 s.
+    await driver.advance('11 seconds')
+    assert.deepEqual(starts(), [5_000])
   })
 
   test('only records that reach it move its watermark', async (test) => {
