@@ -8,10 +8,12 @@ export { nullable } from './codec/nullable.ts'
 export { structured } from './codec/structured.ts'
 export { text } from './codec/text.ts'
 export { stream } from './dsl/source.ts'
+export { staticTable } from './dsl/static-table.ts'
 export type { KeyedStream, Ranked, SessionStream, Stream, Table, WindowedStream, WindowedTable } from './dsl/streams.ts'
 export { type Topology, type TopologyOptions, topology } from './dsl/topology.ts'
 export type {
   Aggregation,
+  GlobalTable,
   Headers,
   IsJson,
   KeyByOptions,
@@ -30,5 +32,5 @@ export type {
   WindowOptions,
   Windows,
 } from './dsl/window-types.ts'
-export { hopping, session, sliding, tumbling } from './dsl/windows.ts'
+export { batches, hopping, session, sliding, tumbling } from './dsl/windows.ts'
 export type { Duration, EpochMs } from './duration.ts'

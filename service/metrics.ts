@@ -9,9 +9,11 @@ export interface Metrics {
   observe(name: HistogramName, value: number, labels?: Labels): void
 }
 
-interface Definition {
+export interface Definition {
   readonly help: string
   readonly labels: readonly string[]
+  /** How the figures of several workers become one; default: their sum. */
+  readonly aggregator?: 'max'
 }
 
 export const counters = {
@@ -27,6 +29,7 @@ export const counters = {
   },
   caudal_records_outside_total: { help: 'Records that belong to no session.', labels: ['topic', 'reason'] },
   caudal_records_dead_lettered_total: { help: 'Records sent to the dead letter topic, by reason.', labels: ['topic', 'reason'] },
+  caudal_windows_closed_total: { help: 'Windows that closed, each key for itself.', labels: ['store'] },
   caudal_transactions_total: { help: 'Transactions by outcome: committed, aborted, uncertain.', labels: ['outcome'] },
   caudal_retakes_total: { help: 'How often all tasks were taken again, by cause.', labels: ['cause'] },
   caudal_rebalances_total: { help: 'Assignments received.', labels: [] },
@@ -35,6 +38,15 @@ export const counters = {
 
 export const gauges = {
   caudal_lag_records: { help: 'Records between the position and the end of the partition.', labels: ['topic', 'partition'] },
+  caudal_watermark_held_seconds: {
+    help: 'For how long a silent partition that may not be idle (idleAfter: false) has held windows open; 0 when it no longer does.',
+    labels: ['topic', 'partition'],
+  },
+  caudal_window_end_seconds: {
+    help: 'The latest end of a window that closed, in seconds since 1970.',
+    labels: ['store', 'partition'],
+    aggregator: 'max',
+  },
   caudal_tasks: { help: 'Tasks by state.', labels: ['state'] },
   caudal_restore_remaining_records: { help: 'Changelog records still to be restored.', labels: ['store', 'partition'] },
   caudal_apply_queue_bytes: { help: 'Bytes committed to Kafka and not yet applied to the store backend.', labels: [] },

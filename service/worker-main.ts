@@ -9,6 +9,7 @@ import { definitionOf } from './dsl/topology.ts'
 import { PromMetrics } from './http/prom-metrics.ts'
 import { pinoLog } from './pino-log.ts'
 import { loadTopology } from './runtime/load-topology.ts'
+import { loadTables } from './runtime/static-tables.ts'
 import { type FromWorker, SharedFlags, type ToWorker } from './runtime/seam.ts'
 import type { TopicFact } from './runtime/topic-facts.ts'
 import { Worker } from './runtime/worker.ts'
@@ -48,6 +49,7 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
     ids,
     settings: workerSettings(configuration),
     topics,
+    tables: await loadTables(graph),
     wire,
     backend,
     clock: systemClock,

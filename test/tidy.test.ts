@@ -105,6 +105,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   snappy: /^service\/kafka\/records\/compression\.ts$/,
   'lz4-napi': /^service\/kafka\/records\/compression\.ts$/,
   '@standard-schema/spec': /^service\/(codec|dsl)\//,
+  'csv-parse': /\/csv-[^/]+\.ts$/,
   zod: /^service\/config\//,
 }
 

@@ -1,14 +1,15 @@
 /** What each customer has spent so far: a running total, updated as purchases come in. */
 import { json, stream, topology } from '../service/index.ts'
 
-// What a record of the topic `purchases` looks like: JSON, one purchase a record, with the customer as the record's key.
-type Purchase = { customer: string; city: string; product: string; amount: number; at: string }
+// What a record of the topic `purchases` looks like: JSON, one line of an invoice a record, with the customer as the record's key. It has
+// more fields than these; a topology names those that it uses.
+type Purchase = { customer: string; quantity: number; unitPrice: number }
 
 const spend = stream('purchases', { value: json<Purchase>() })
-  // Refunds and empty baskets are no spend. Functions are plain and synchronous: they see one value at a time.
-  .filter((purchase) => purchase.amount > 0)
+  // Refunds are no spend. Functions are plain and synchronous: they see one value at a time.
+  .filter((purchase) => purchase.quantity > 0)
   // Pass on only what is needed further down.
-  .map((purchase) => purchase.amount)
+  .map((purchase) => purchase.quantity * purchase.unitPrice)
   // State is kept per key. The topic is keyed by customer already; keyBy would give it another key.
   .byKey()
   // The total of each key lives in a store named `total`. It survives restarts, and counts every purchase exactly once.

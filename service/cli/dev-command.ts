@@ -5,6 +5,7 @@ import type { ExitCode, WireFactory } from '../runtime/running.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { Command } from './command.ts'
 import { DevKafka } from './dev-kafka.ts'
+import { fastTime, fastTimeStart, timesAsFast } from './fast-time.ts'
 import { Feeder } from './feeder.ts'
 import { type Invocation, prepareInvocation } from './invocation.ts'
 import type { Observation } from './observation.ts'
@@ -18,22 +19,25 @@ import { type TopologyTopics, topicsOf } from './topology-topics.ts'
 import { count } from './view.ts'
 
 const purchasesPerSecond = 200
-const purchasesSeed = 1
+/** With this one the first purchase that is late comes when the first hours have closed. */
+const purchasesSeed = 3
 const partitions = 4
-/** Of each look, a few times a second: what an eye can follow, and what a log should hold. */
+/** Of each look, a few times a second: what an eye can follow, and what a log should hold; more at once after looks that found none. */
 const rowsPerLook = { screen: 3, lines: 1 }
+const rowsAtOnceMax = 8
 /** How long the last purchases may take to come out at the other end. */
 const settleMs = 3_000
 
 export const devCommand: Command = {
   name: 'dev',
   operand: '[file]',
-  defaultFile: 'topologies/customer-spend.ts',
+  defaultFile: 'topologies/hourly-purchases.ts',
   summary: 'Runs a topology in a sandbox with made-up purchases, and shows what flows.',
   details: [
     'The sandbox is what kafka.brokers names, else Kafka and Redis as processes of this machine, else a Kafka in memory',
-    '(sandbox.kind forces one). Topics are created. A topology that reads the topic "purchases" is fed with made-up ones.',
-    'Without a file: topologies/customer-spend.ts. Ctrl-C stops everything.',
+    '(sandbox.kind forces one). Topics are created. A topology that reads the topic "purchases" is fed with made-up ones,',
+    'whose time begins two months ago and passes so fast that an hour takes six seconds, until it is now.',
+    'Without a file: topologies/hourly-purchases.ts. Ctrl-C stops everything.',
   ],
   options: ['export', 'seconds', 'config'],
   configurable: true,
@@ -95,12 +99,16 @@ async function inKafka(dev: Dev): Promise<ExitCode> {
   const topics = topicsOf(definition, configuration.applicationId ?? definition.name)
   const created = await kafka.ensureTopics(topics.required, partitions)
   if (created.length > 0) parts.terminal.write(`topics created: ${created.join(', ')}\n`)
-  const feeder = new Feeder({ kafka, clock: parts.clock, log, seed: purchasesSeed, perSecond: purchasesPerSecond })
+  const isFed = topics.sources.includes(purchasesTopic)
+  // Where an earlier run has fed the topic, time goes on from there: a topology that has seen it takes what is older for late.
+  const from = Math.max(fastTimeStart(parts.clock.now()), isFed ? await kafka.newestTimestamp(purchasesTopic) : 0)
+  const now = fastTime(parts.clock, from)
+  const feeder = new Feeder({ kafka, clock: parts.clock, now, log, seed: purchasesSeed, perSecond: purchasesPerSecond })
   const tail = await Tail.open(kafka, parts.clock, topics.sinks)
   try {
-    if (topics.sources.includes(purchasesTopic)) feeder.start()
+    if (isFed) feeder.start()
     else parts.terminal.write(`nothing is made up for this topology: feed its topics, ${topics.sources.join(', ')}, yourself\n`)
-    const end = await session(dev, topics, { feeder, tail })
+    const end = await session(dev, topics, { feeder, tail, ...(isFed ? { from } : {}) })
     summarise(parts, end, feeder)
     return finish(parts, end, seconds !== undefined)
   } finally {
@@ -112,10 +120,11 @@ async function inKafka(dev: Dev): Promise<ExitCode> {
 function session(
   { invocation, parts, stop, log, memory }: Dev,
   topics: TopologyTopics,
-  { feeder, tail }: { feeder: Feeder; tail: Tail },
+  { feeder, tail, from }: { feeder: Feeder; tail: Tail; from?: number },
 ) {
   const { configuration, seconds, definition, file } = invocation
   const application = configuration.applicationId ?? definition.name
+  let spare = rowsAtOnceMax
   return runSession({
     parts,
     loaded: invocation,
@@ -129,17 +138,28 @@ function session(
         ...pointersOf(url, configuration),
         ['kafka', configuration.kafka.brokers.join(',') || 'in the memory of this process'],
         ['redis', configuration.redis.url ?? 'none: state is in memory'],
+        ...(from === undefined ? [] : [timePointer(from)]),
         ['edit', `${file}, then start again`],
       ]
       return viewFor(parts, { command: 'dev', application, ...topics, pointers })
     },
-    onLook: (view) => view.rows(tail.take(parts.terminal.interactive ? rowsPerLook.screen : rowsPerLook.lines)),
+    onLook: (view) => {
+      spare = Math.min(rowsAtOnceMax, spare + (parts.terminal.interactive ? rowsPerLook.screen : rowsPerLook.lines))
+      const rows = tail.take(spare)
+      spare -= rows.length
+      view.rows(rows)
+    },
     beforeStop: async (observe) => {
       await feeder.stop()
       await settle(parts, observe, feeder.sent)
     },
   })
 }
+
+const timePointer = (from: number): [string, string] => [
+  'time',
+  `that of the purchases begins at ${new Date(from).toISOString().slice(0, 16)}Z; ${timesAsFast / 60} minutes of it pass in a second`,
+]
 
 /** Until what was sent has come out: so that the summary adds up. */
 async function settle({ clock }: Parts, observe: () => Observation, sent: number): Promise<void> {

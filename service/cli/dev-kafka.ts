@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts'
 import { FatalError } from '../errors.ts'
 import { Cluster, kafkaError } from '../kafka/cluster.ts'
+import { listOffsets } from '../kafka/offsets.ts'
 import { byTopic } from '../kafka/partition-key.ts'
 import { partitionForKey } from '../kafka/records/murmur2.ts'
 import { outsideTransactions, RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
@@ -11,6 +12,8 @@ import { bootstrapNode, type NodeId, type Wire } from '../kafka/wire/wire.ts'
 export interface KeyedText {
   readonly key: string
   readonly value: string
+  /** Ms since 1970. */
+  readonly timestamp: number
 }
 
 interface Batch {
@@ -24,6 +27,9 @@ const purpose = 'dev'
 const produceTimeoutMs = 10_000
 const topicTimeoutMs = 30_000
 const brokerDefault = -1
+/** Made-up purchases are weeks old from the first, and retention goes by the timestamps of records. */
+const keepForever = { name: 'retention.ms', value: '-1' }
+
 export class DevKafka {
   readonly cluster: Cluster
   readonly wire: Wire
@@ -62,6 +68,13 @@ export class DevKafka {
     return counts.reduce((total, count) => total + count, 0)
   }
 
+  /** The greatest timestamp of a topic's records, ms since 1970; −1 where there are none. */
+  async newestTimestamp(topic: string): Promise<number> {
+    const partitions = Array.from({ length: this.#partitions.get(topic) ?? 0 }, (_, partition) => ({ topic, partition }))
+    const found = await listOffsets(this.cluster, partitions, 'newest', 'read_uncommitted')
+    return Math.max(-1, ...[...found.values()].map(({ timestamp }) => timestamp))
+  }
+
   close(): Promise<void> {
     return this.wire.close()
   }
@@ -72,7 +85,7 @@ export class DevKafka {
       numPartitions: partitions,
       replicationFactor: brokerDefault,
       assignments: [],
-      configs: [],
+      configs: [keepForever],
     }))
     const answer = await this.wire.request(bootstrapNode, purpose, 'CreateTopics', { topics, timeoutMs: topicTimeoutMs })
     for (const { name, errorCode: code, errorMessage } of answer.topics) {
@@ -91,13 +104,12 @@ export class DevKafka {
 
   #batches(topic: string, records: readonly KeyedText[]): Batch[] {
     const builders = new Map<number, RecordBatchBuilder>()
-    const now = this.#clock.now()
-    for (const { key, value } of records) {
+    for (const { key, value, timestamp } of records) {
       const bytes = Buffer.from(key)
       const partition = partitionForKey(bytes, this.#partitions.get(topic) ?? 1)
       const builder = builders.get(partition) ?? new RecordBatchBuilder()
       builders.set(partition, builder)
-      builder.append(bytes, value, now)
+      builder.append(bytes, value, timestamp)
     }
     const finished = (builder: RecordBatchBuilder) => ({ records: builder.finish(outsideTransactions), count: builder.count })
     return [...builders].map(([partition, builder]) => ({ topic, partition, ...finished(builder) }))

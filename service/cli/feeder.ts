@@ -7,6 +7,8 @@ import { purchaseMaker, purchasesTopic } from './purchases.ts'
 export interface FeederOptions {
   readonly kafka: Pick<DevKafka, 'append'>
   readonly clock: Clock
+  /** The time of the purchases, ms since 1970. */
+  readonly now: () => number
   readonly log: Log
   readonly seed: number
   readonly perSecond: number
@@ -41,7 +43,7 @@ export class Feeder {
   }
 
   async #run(): Promise<void> {
-    const { kafka, clock, log, perSecond, seed } = this.#options
+    const { kafka, clock, now: time, log, perSecond, seed } = this.#options
     const { signal } = this.#stop
     const next = purchaseMaker(seed)
     let last = clock.monotonic()
@@ -50,10 +52,11 @@ export class Feeder {
       const now = clock.monotonic()
       owed = Math.min(recordsPerTickMax, owed + ((now - last) * perSecond) / 1000)
       last = now
-      const purchases = Array.from({ length: Math.floor(owed) }, () => next(clock.now()))
+      const timestamp = time()
+      const purchases = Array.from({ length: Math.floor(owed) }, () => next(timestamp))
       owed -= purchases.length
       try {
-        const records = purchases.map((purchase) => ({ key: purchase.customer, value: JSON.stringify(purchase) }))
+        const records = purchases.map((purchase) => ({ key: purchase.customer, value: JSON.stringify(purchase), timestamp }))
         this.#sent += await kafka.append(purchasesTopic, records)
       } catch (error) {
         log.warn(

@@ -48,9 +48,12 @@ function figures({ sources, sinks }: Caption, observation: Observation): string[
 function newestRows(rows: readonly ShownRow[], rowsMax: number): string[] {
   if (rows.length === 0 || rowsMax <= 0) return []
   const shown = rows.slice(-rowsMax)
-  const from = [...new Set(shown.map((row) => row.from))].join(', ')
-  const line = ({ text, time }: ShownRow) => `${indent}${styleText('dim', timeOfDay(time))}  ${text}`
-  return ['', `${indent}${styleText('bold', `newest rows of ${from}`)}`, ...shown.map(line)]
+  const froms = [...new Set(shown.map((row) => row.from))]
+  const line = ({ from, text, time }: ShownRow) => {
+    const topic = froms.length > 1 ? `${from}: ` : ''
+    return `${indent}${styleText('dim', timeOfDay(time))}  ${topic}${text}`
+  }
+  return ['', `${indent}${styleText('bold', `newest rows of ${froms.join(', ')}`)}`, ...shown.map(line)]
 }
 
 function colourOf(state: Observation['state']): 'green' | 'yellow' | 'red' {

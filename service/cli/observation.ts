@@ -10,6 +10,16 @@ export interface Figures {
   readonly lag: number
   /** Committed transactions. */
   readonly batches: number
+  readonly closed: readonly ClosedWindows[]
+}
+
+/** All windows of a store that have closed. */
+export interface ClosedWindows {
+  readonly store: string
+  /** Each key for itself. */
+  readonly windows: number
+  /** The latest end of one, ms since 1970. */
+  readonly end: number
 }
 
 export interface Observation extends Figures {
@@ -48,7 +58,18 @@ export function figuresOf(snapshots: readonly unknown[], isInternal: IsInternal)
     recordsOut: sum(outside('caudal_records_out_total')),
     lag: sum(samplesOf(snapshots, 'caudal_lag_records')),
     batches: sum(committed),
+    closed: closedWindows(snapshots),
   }
+}
+
+function closedWindows(snapshots: readonly unknown[]): readonly ClosedWindows[] {
+  const storeOf = ({ labels }: Sample) => labels['store'] ?? ''
+  const ends = Map.groupBy(samplesOf(snapshots, 'caudal_window_end_seconds'), storeOf)
+  return [...Map.groupBy(samplesOf(snapshots, 'caudal_windows_closed_total'), storeOf)].map(([store, samples]) => ({
+    store,
+    windows: sum(samples),
+    end: Math.max(...(ends.get(store) ?? []).map(({ value }) => value)) * 1000,
+  }))
 }
 
 /** Rates are over this much time: metrics arrive once a second, so that less would flicker. */

@@ -30,8 +30,9 @@ export class PlainView implements View {
     this.#line(text)
   }
 
+  /** Each line has the time at which it was written; that of a row may lie weeks back. */
   rows(rows: readonly ShownRow[]): void {
-    for (const { from, text, time } of rows) this.#terminal.write(`${timeOfDay(time)} ${from}: ${text}\n`)
+    for (const { from, text } of rows) this.#line(`${from}: ${text}`)
   }
 
   note(line: string): void {

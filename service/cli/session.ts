@@ -5,6 +5,7 @@ import { graphOf } from '../topology/graph.ts'
 import type { HttpServer } from '../http/http-server.ts'
 import type { Log } from '../log.ts'
 import type { ExitCode, Rows, RunningSupervisor, SupervisorStatus, WireFactory } from '../runtime/running.ts'
+import { Closings } from './closings.ts'
 import type { LoadedTopology } from './invocation.ts'
 import { type Observation, Observer } from './observation.ts'
 import type { Parts } from './parts.ts'
@@ -58,16 +59,23 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     printed += lines.length
     view.rows(lines.map((text) => ({ from: sink, text, time })))
   }
+  const closings = new Closings()
+  const look = () => {
+    const observation = observe()
+    options.onLook?.(view)
+    for (const line of closings.news(observation.closed)) view.note(line)
+    view.show(observation)
+    return observation
+  }
   try {
     const starting = start(options, onRows)
     supervisor = await whileShown(starting, () => view.show(observe()), options)
-    await untilOver(supervisor, options, () => look(options, view, observe))
+    await untilOver(supervisor, options, look)
     await options.beforeStop?.(observe)
     const stopped = supervisor.stop()
-    await whileShown(stopped, () => look(options, view, observe), options)
+    await whileShown(stopped, look, options)
     const { exitCode, error } = await supervisor.outcome
-    const last = observe()
-    look(options, view, () => last)
+    const last = look()
     return { exitCode, ...(error ? { error } : {}), last, rows: last.recordsOut + printed, view }
   } finally {
     view.close()
@@ -100,11 +108,6 @@ function start({ parts, configuration, loaded, log, stop, wireFactory }: Session
   const { url: topologyUrl, exportName } = loaded
   const optional = wireFactory ? { wireFactory } : {}
   return parts.startSupervisor({ configuration, topologyUrl, exportName, log, onRows, signal: stop.signal, ...optional })
-}
-
-function look({ onLook }: SessionOptions, view: View, observe: () => Observation): void {
-  onLook?.(view)
-  view.show(observe())
 }
 
 /** Shows, again and again, until `step` has settled. */

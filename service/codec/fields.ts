@@ -1,4 +1,7 @@
 /** Fields one behind the other, big-endian: what the codecs of composed states are made of. */
+import type { CodecFor } from './codec.ts'
+import type { FixedLengthWriter } from './fixed-length.ts'
+import { encodeNested } from './nested.ts'
 
 /** Reads fields in the order in which they were written. Throws a TypeError on bytes that end too early, or too late. */
 export class FieldReader {
@@ -25,7 +28,11 @@ export class FieldReader {
 
   /** A view of bytes that stand behind their length. */
   bytes(): Buffer {
-    const length = this.uint32()
+    return this.view(this.uint32())
+  }
+
+  /** A view of so many bytes. */
+  view(length: number): Buffer {
     const start = this.#past(length)
     return this.#bytes.subarray(start, start + length)
   }
@@ -59,27 +66,65 @@ export class FieldReader {
   }
 }
 
-/** Writes fields that a FieldReader reads. */
+/** Used again: a state is encoded for each key that a batch changed. */
+const idle: FieldWriter[] = []
+const idleMax = 8
+const keptBytesMax = 64 * 1024
+
+/** Writes fields that a FieldReader reads. Nothing is to be done with it after `finish`. */
 export class FieldWriter {
-  readonly #parts: Buffer[] = []
+  #bytes = Buffer.allocUnsafeSlow(512)
+  #view = new DataView(this.#bytes.buffer)
+  #at = 0
+
+  /** One with nothing written yet. */
+  static begin(): FieldWriter {
+    const writer = idle.pop() ?? new FieldWriter()
+    writer.#at = 0
+    return writer
+  }
 
   uint32(value: number): this {
-    const bytes = Buffer.allocUnsafe(4)
-    bytes.writeUInt32BE(value)
-    this.#parts.push(bytes)
+    const at = this.#past(4)
+    this.#view.setUint32(at, value)
     return this
   }
 
   float64(value: number): this {
-    const bytes = Buffer.allocUnsafe(8)
-    bytes.writeDoubleBE(value)
-    this.#parts.push(bytes)
+    const at = this.#past(8)
+    this.#view.setFloat64(at, value)
     return this
   }
 
   /** Behind their length. */
   bytes(value: Buffer): this {
-    this.uint32(value.length).#parts.push(value)
+    return this.uint32(value.length).raw(value)
+  }
+
+  raw(value: Buffer): this {
+    const at = this.#past(value.length)
+    value.copy(this.#bytes, at)
+    return this
+  }
+
+  /** By `codec`, behind its length with `flags` in it. @throws TypeError as encodeNested */
+  nested<T>(codec: CodecFor<T>, value: T, flags = 0): this {
+    const { byteLength, writeAt } = codec as Partial<FixedLengthWriter<T>>
+    if (byteLength === undefined || writeAt === undefined) {
+      const bytes = encodeNested(codec, value)
+      return this.uint32(bytes.length + flags).raw(bytes)
+    }
+    this.uint32(byteLength + flags)
+    const at = this.#past(byteLength)
+    writeAt(this.#bytes, value, at)
+    return this
+  }
+
+  /** What `codec` makes of it, without a length. @throws TypeError as encodeNested */
+  rest<T>(codec: CodecFor<T>, value: T): this {
+    const { writeFields } = codec as Partial<FieldsWriter<T>>
+    if (writeFields === undefined) return this.raw(encodeNested(codec, value))
+    writeFields(this, value)
     return this
   }
 
@@ -92,6 +137,35 @@ export class FieldWriter {
 
   /** Shares nothing with what was written. */
   finish(): Buffer {
-    return Buffer.concat(this.#parts)
+    const finished = Buffer.allocUnsafe(this.#at)
+    this.#bytes.copy(finished, 0, 0, this.#at)
+    if (idle.length < idleMax && this.#bytes.length <= keptBytesMax) idle.push(this)
+    return finished
   }
+
+  #past(length: number): number {
+    const start = this.#at
+    this.#at += length
+    if (this.#at > this.#bytes.length) this.#grow()
+    return start
+  }
+
+  #grow(): void {
+    const bytes = Buffer.allocUnsafeSlow(2 * this.#at)
+    this.#bytes.copy(bytes)
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer)
+  }
+}
+
+/** What codecs of composed states may have beside `encode`: writes the same bytes behind what is written already. */
+export interface FieldsWriter<in T> {
+  readonly writeFields: (fields: FieldWriter, value: T) => void
+}
+
+/** `encode` of a codec that writes fields. */
+export function encodeFields<T>({ writeFields }: FieldsWriter<T>, value: T): Buffer {
+  const fields = FieldWriter.begin()
+  writeFields(fields, value)
+  return fields.finish()
 }

@@ -4,9 +4,9 @@ import { fixedLength } from './fixed-length.ts'
 
 const codec = fixedLength<number>('float64', 8, {
   read: (buffer, at) => buffer.readDoubleBE(at),
-  write: (buffer, value) => {
+  write: (buffer, value, at) => {
     if (typeof value !== 'number') throw new TypeError(`float64() encodes numbers, not ${typeof value}.`)
-    buffer.writeDoubleBE(value)
+    buffer.writeDoubleBE(value, at)
   },
 })
 

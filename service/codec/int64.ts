@@ -4,7 +4,7 @@ import { fixedLength } from './fixed-length.ts'
 
 const codec = fixedLength<bigint>('int64', 8, {
   read: (buffer, at) => buffer.readBigInt64BE(at),
-  write: (buffer, value) => buffer.writeBigInt64BE(value),
+  write: (buffer, value, at) => buffer.writeBigInt64BE(value, at),
 })
 
 /** Signed, 8 bytes, big-endian: byte-compatible with Java's LongSerializer. */

@@ -1,7 +1,7 @@
 /** What a store of windows that are kept by key holds: the windows of each key, and marks that find the keys when they are due. */
 import type { Codec, CodecFor } from './codec.ts'
-import { FieldReader } from './fields.ts'
-import { decodeNested, encodeNested } from './nested.ts'
+import { FieldReader, FieldWriter } from './fields.ts'
+import { decodeNested } from './nested.ts'
 
 /** The value of a key in a bucket of due times; that of a keyed entry is a KeyWindows. */
 export const dueMark = 'due'
@@ -21,12 +21,9 @@ export function keyWindows<S>(codec: CodecFor<S>): Codec<KeyWindows<S> | typeof 
     encode: (value: KeyWindows<S> | typeof dueMark) => {
       if (value === dueMark) return Buffer.alloc(0)
       const { marks, state } = value
-      const rest = state === undefined ? Buffer.alloc(0) : encodeNested(codec, state)
-      const bytes = Buffer.allocUnsafe(4 + 8 * marks.length + rest.length)
-      let at = bytes.writeUInt32BE(marks.length)
-      for (const mark of marks) at = bytes.writeDoubleBE(mark, at)
-      rest.copy(bytes, at)
-      return bytes
+      const fields = FieldWriter.begin()
+      fields.list(marks, (mark) => fields.float64(mark))
+      return (state === undefined ? fields : fields.rest(codec, state)).finish()
     },
     decode: (bytes: Buffer) => {
       const fields = new FieldReader(bytes, name)

@@ -1,7 +1,7 @@
 /** The state of sessions with markers: the open one of a key, and the records whose turn has not come. */
 import type { Codec, CodecFor } from './codec.ts'
 import { FieldReader, FieldWriter } from './fields.ts'
-import { decodeNested, encodeNested } from './nested.ts'
+import { decodeNested } from './nested.ts'
 import { type Session, sessions } from './sessions.ts'
 import { type StoredRecord, storedRecords } from './stored-records.ts'
 
@@ -25,9 +25,9 @@ export function markerState({ aggregate, value }: MarkerCodecs): Codec<MarkerSta
   return Object.freeze({
     name,
     encode: (state: MarkerState) =>
-      new FieldWriter()
-        .bytes(encodeNested(open, state.open === undefined ? [] : [state.open]))
-        .bytes(encodeNested(records, state.waiting))
+      FieldWriter.begin()
+        .nested(open, state.open === undefined ? [] : [state.open])
+        .nested(records, state.waiting)
         .finish(),
     decode: (bytes: Buffer) => {
       const fields = new FieldReader(bytes, name)

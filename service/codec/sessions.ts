@@ -1,7 +1,7 @@
 /** The state of sessions: the open ones of a key. */
 import type { Codec, CodecFor } from './codec.ts'
-import { FieldReader } from './fields.ts'
-import { decodeNested, encodeNested } from './nested.ts'
+import { encodeFields, FieldReader, type FieldsWriter, type FieldWriter } from './fields.ts'
+import { decodeNested } from './nested.ts'
 
 export interface Session {
   /** The times of its first event and of its last, ms. */
@@ -11,25 +11,16 @@ export interface Session {
   readonly value: unknown
 }
 
-const headLength = 20
-
 /** Of each session its start and its last event (float64), then its aggregate, by `codec`, behind its length (4 bytes); big-endian. */
-export function sessions(codec: CodecFor<unknown>): Codec<readonly Session[]> {
+export function sessions(codec: CodecFor<unknown>): Codec<readonly Session[]> & FieldsWriter<readonly Session[]> {
   const name = `sessions(${codec.name})`
+  const writeFields = (fields: FieldWriter, open: readonly Session[]): void => {
+    for (const { start, last, value } of open) fields.float64(start).float64(last).nested(codec, value)
+  }
   return Object.freeze({
     name,
-    encode: (open: readonly Session[]) => {
-      const values = open.map(({ value }) => encodeNested(codec, value))
-      const bytes = Buffer.allocUnsafe(values.reduce((length, value) => length + headLength + value.length, 0))
-      let at = 0
-      for (const [i, value] of values.entries()) {
-        at = bytes.writeDoubleBE(open[i]?.start ?? Number.NaN, at)
-        at = bytes.writeDoubleBE(open[i]?.last ?? Number.NaN, at)
-        at = bytes.writeUInt32BE(value.length, at)
-        at += value.copy(bytes, at)
-      }
-      return bytes
-    },
+    writeFields,
+    encode: (open: readonly Session[]) => encodeFields({ writeFields }, open),
     decode: (bytes: Buffer) => {
       const fields = new FieldReader(bytes, name)
       const open: Session[] = []

@@ -1,7 +1,7 @@
 /** The state of sliding windows: the records of a key, by their times, as far as a window that is open may need them. */
 import type { Codec, CodecFor } from './codec.ts'
 import { FieldReader, FieldWriter } from './fields.ts'
-import { decodeNested, encodeNested } from './nested.ts'
+import { decodeNested } from './nested.ts'
 import { type StoredRecord, storedRecords } from './stored-records.ts'
 
 /** The records of one time. */
@@ -36,10 +36,11 @@ export function slidingState(codecs: SlidingCodecs): Codec<SlidingState> {
   return Object.freeze({
     name,
     encode: ({ closed, slices }: SlidingState) => {
-      const fields = new FieldWriter().float64(closed)
+      const fields = FieldWriter.begin().float64(closed)
       for (const { time, stamp, value, untaken } of slices) {
-        fields.float64(time).float64(stamp).bytes(encodeNested(codecs.slice, value))
-        fields.bytes(untaken.length === 0 ? Buffer.alloc(0) : encodeNested(records, untaken))
+        fields.float64(time).float64(stamp).nested(codecs.slice, value)
+        if (untaken.length === 0) fields.uint32(0)
+        else fields.nested(records, untaken)
       }
       return fields.finish()
     },

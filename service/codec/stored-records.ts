@@ -1,7 +1,7 @@
 /** Records that wait in a state: what code of the topology sees of them, and what they are ordered by. */
 import type { Codec, CodecFor } from './codec.ts'
 import { FieldReader, FieldWriter } from './fields.ts'
-import { decodeNested, encodeNested } from './nested.ts'
+import { decodeNested } from './nested.ts'
 
 export interface StoredRecord {
   /** Event time, ms. */
@@ -20,7 +20,7 @@ export function storedRecords(codec: CodecFor<unknown>): Codec<readonly StoredRe
   return Object.freeze({
     name,
     encode: (records: readonly StoredRecord[]) => {
-      const fields = new FieldWriter()
+      const fields = FieldWriter.begin()
       return fields.list(records, (record) => write(fields, record, codec)).finish()
     },
     decode: (bytes: Buffer) => {
@@ -40,7 +40,7 @@ function write(fields: FieldWriter, { time, stamp, origin, headers, value }: Sto
   fields.list(headers, ([header, content]) => {
     fields.bytes(Buffer.from(header)).list(content === null ? [] : [content], (bytes) => fields.bytes(bytes))
   })
-  fields.bytes(encodeNested(codec, value))
+  fields.nested(codec, value)
 }
 
 function read(fields: FieldReader, codec: CodecFor<unknown>): StoredRecord {

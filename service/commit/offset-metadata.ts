@@ -5,8 +5,11 @@ export interface OffsetMetadata {
   readonly batch: number
   /** How many partitions the topic had when the group first read it: a partition beyond that was found later (P11). */
   readonly partitionsAtStart: number
-  /** That of the source partition, in ms; null where there is none yet. */
-  readonly watermark: number | null
+  /**
+   * That of the source partition, then that of each withTime of its sub-topology, in the order of the graph; in ms, null where there is
+   * none yet, or the partition does not lead to that withTime.
+   */
+  readonly watermarks: readonly (number | null)[]
   /** Per store: the id of its changelog topic and the offset of its last record, which is the progress record. */
   readonly stores: Readonly<Record<string, readonly [topicId: string, lastOffset: number]>>
 }
@@ -17,7 +20,7 @@ export const offsetMetadataBytesMax = 4096
 const format = 1
 
 export const encodeOffsetMetadata = (metadata: OffsetMetadata): string =>
-  JSON.stringify([format, metadata.batch, metadata.partitionsAtStart, metadata.watermark, metadata.stores])
+  JSON.stringify([format, metadata.batch, metadata.partitionsAtStart, metadata.watermarks, metadata.stores])
 
 /** Null for metadata that caudal did not write: the offset was set by hand or by another program. */
 export function decodeOffsetMetadata(text: string): OffsetMetadata | null {
@@ -29,13 +32,20 @@ export function decodeOffsetMetadata(text: string): OffsetMetadata | null {
     return null
   }
   if (!Array.isArray(fields) || fields[0] !== format || fields.length !== 5) return null
-  const [, batch, partitionsAtStart, watermark, stores] = fields as [1, number, number, number | null, OffsetMetadata['stores']]
-  return { batch, partitionsAtStart, watermark, stores }
+  const [, batch, partitionsAtStart, watermarks, stores] = fields as [
+    1,
+    number,
+    number,
+    OffsetMetadata['watermarks'],
+    OffsetMetadata['stores'],
+  ]
+  return { batch, partitionsAtStart, watermarks, stores }
 }
 
-/** The bytes that the metadata of a task with these stores can take at most. */
-export function offsetMetadataBytesAtMost(storeNames: readonly string[]): number {
+/** The bytes that the metadata of a task with these stores, and so many withTimes, can take at most. */
+export function offsetMetadataBytesAtMost(storeNames: readonly string[], withTimes: number): number {
   const stores = Object.fromEntries(storeNames.map((name) => [name, ['f'.repeat(32), Number.MAX_SAFE_INTEGER] as const]))
   const largest = Number.MAX_SAFE_INTEGER
-  return Buffer.byteLength(encodeOffsetMetadata({ batch: largest, partitionsAtStart: largest, watermark: -largest, stores }))
+  const watermarks = Array.from({ length: 1 + withTimes }, () => -largest)
+  return Buffer.byteLength(encodeOffsetMetadata({ batch: largest, partitionsAtStart: largest, watermarks, stores }))
 }

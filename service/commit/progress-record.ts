@@ -19,10 +19,16 @@ export interface ProgressRecord {
   readonly positions: readonly SourcePosition[]
   /** The task's own watermark, in ms; null where there is none yet. */
   readonly watermark: number | null
+  /** That of each withTime of the sub-topology, in the order of the graph; as `watermark`. */
+  readonly withTimes?: readonly (number | null)[]
+  /** By store, where its operator takes streams with different watermarks: the least of them, in ms. */
+  readonly mergedWatermarks?: Readonly<Record<string, number>>
   /** Of each upstream task its last time in ms, or 'idle'. */
   readonly upstreamWatermarks: Readonly<Record<string, number | 'idle'>>
   /** Of each keyBy, the kind of its keys: rows of windows may come without a record that tells. */
   readonly keyKinds?: Readonly<Record<string, 's' | 'n' | 'b'>>
+  /** Of a task that goes by slots: where the last one begins, in ms. */
+  readonly slot?: number
 }
 
 export const encodeProgress = (record: ProgressRecord): Buffer => Buffer.from(JSON.stringify(record))

@@ -23,7 +23,7 @@ interface Computation<A> {
   readonly codec: CodecFor<A>
   readonly initial: (key: unknown) => A | undefined
   readonly add: (aggregate: A, value: unknown, record: RecordInfo) => A | undefined
-  readonly remove?: ((aggregate: A, value: unknown) => A) | undefined
+  readonly remove?: ((aggregate: A, value: unknown) => A | undefined) | undefined
   readonly merge?: ((left: A, right: A) => A) | undefined
   readonly finish?: (aggregate: A) => unknown
 }
@@ -60,7 +60,6 @@ export const count = (name: string): Aggregate =>
     codec: float64(),
     initial: () => 0,
     add: (counted) => counted + 1,
-    remove: (counted) => counted - 1,
     merge: (left, right) => left + right,
   })
 
@@ -71,7 +70,6 @@ export function sum(name: string, of: (value: unknown) => number): Aggregate {
     codec: float64(),
     initial: () => 0,
     add: (total, value) => total + number(value),
-    remove: (total, value) => total - number(value),
     merge: (left, right) => left + right,
   })
 }
@@ -106,7 +104,6 @@ export function average(name: string, of: (value: unknown) => number): Aggregate
     codec: sumAndCount,
     initial: () => ({ sum: 0, count: 0 }),
     add: (known, value) => ({ sum: known.sum + number(value), count: known.count + 1 }),
-    remove: (known, value) => ({ sum: known.sum - number(value), count: known.count - 1 }),
     merge: (left, right) => ({ sum: left.sum + right.sum, count: left.count + right.count }),
     finish: (known) => known.sum / known.count,
   })
@@ -132,12 +129,6 @@ export function countByValue(name: string, of: (value: unknown) => string): Aggr
     add: (counts, value) => {
       const counted = textOf(value)
       return { ...counts, [counted]: countOf(counts, counted) + 1 }
-    },
-    remove: (counts, value) => {
-      const counted = textOf(value)
-      const before = countOf(counts, counted)
-      const { [counted]: _, ...others } = counts
-      return before > 1 ? { ...counts, [counted]: before - 1 } : others
     },
     merge: (left, right) => {
       const sums = Object.entries(right).map(([value, counted]) => [value, countOf(left, value) + counted] as const)

@@ -2,10 +2,12 @@
 import type { CodecFor, Encoder } from '../codec/codec.ts'
 import { json } from '../codec/json.ts'
 import { text } from '../codec/text.ts'
+import { type Duration, durationText } from '../duration.ts'
 import type {
   BranchNode,
   FilterNode,
   FlatMapNode,
+  LookupNode,
   MapNode,
   OutletNode,
   PeekNode,
@@ -14,9 +16,11 @@ import type {
   RepartitionNode,
   SinkNode,
   SourceNode,
+  StaticTable,
   TopologyNode,
   UnionNode,
   UserFn,
+  WithTimeNode,
 } from '../topology/node.ts'
 import {
   check,
@@ -74,6 +78,35 @@ export const filterNode = (input: TopologyNode, fn: UserFn<boolean>): FilterNode
 
 export const peekNode = (input: TopologyNode, fn: UserFn): PeekNode =>
   Object.freeze({ kind: 'peek', ...step(input), fn: checkedFunction('peek', fn) })
+
+export const lookupNode = (
+  input: TopologyNode,
+  table: StaticTable,
+  { keyOf, combine }: Pick<LookupNode, 'keyOf' | 'combine'>,
+): LookupNode =>
+  Object.freeze({
+    kind: 'lookup',
+    ...step(input),
+    detail: `table: ${table.source}`,
+    table,
+    keyOf: checkedFunction('keyOf of lookup', keyOf),
+    combine: checkedFunction('combine of lookup', combine),
+  })
+
+export function withTimeNode(
+  input: TopologyNode,
+  fn: UserFn<number>,
+  { lateness = 0 }: { readonly lateness?: Duration } = {},
+): WithTimeNode {
+  const latenessMs = checkedMs('lateness of withTime', lateness)
+  return Object.freeze({
+    kind: 'withTime',
+    ...step(input),
+    ...(latenessMs > 0 ? { detail: `lateness ${durationText(latenessMs)}` } : {}),
+    fn: checkedFunction('withTime', fn),
+    latenessMs,
+  })
+}
 
 export const unionNode = (inputs: readonly TopologyNode[]): UnionNode => Object.freeze({ kind: 'union', ...step(...inputs) })
 

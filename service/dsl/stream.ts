@@ -1,6 +1,7 @@
 /** Stream at run time: each method builds the node that it stands for. */
-import type { UserFn } from '../topology/node.ts'
+import type { LookupNode, UserFn } from '../topology/node.ts'
 import { type AnyKeyedStream, type AnyStream, Facade, type Methods, nodeOf } from './facade.ts'
+import { type AnyGlobalTable, tableOf } from './static-table.ts'
 import * as nodes from './stream-nodes.ts'
 import type { Sink } from './types.ts'
 
@@ -16,6 +17,12 @@ export class StreamFacade extends Facade implements Methods<AnyStream> {
   }
   peek(fn: UserFn): AnyStream {
     return this.facades.stream(nodes.peekNode(this.node, fn))
+  }
+  lookup(table: AnyGlobalTable, keyOf: UserFn<string>, combine: LookupNode['combine']): AnyStream {
+    return this.facades.stream(nodes.lookupNode(this.node, tableOf(table), { keyOf, combine }))
+  }
+  withTime(fn: UserFn<number>, options?: Parameters<typeof nodes.withTimeNode>[2]): AnyStream {
+    return this.facades.stream(nodes.withTimeNode(this.node, fn, options))
   }
   union(...others: readonly AnyStream[]): AnyStream {
     return this.facades.stream(nodes.unionNode([this.node, ...others.map(nodeOf)]))

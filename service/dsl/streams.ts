@@ -1,8 +1,10 @@
 /** The interfaces of the language: streams, keyed and windowed ones, and tables. They speak of each other, so they stand in one file. */
+import type { Duration, EpochMs } from '../duration.ts'
 import type {
   Aggregation,
   CodecWhereLossy,
   Fn,
+  GlobalTable,
   KeyByOptions,
   KeyEncoder,
   LastWhereLossy,
@@ -25,6 +27,21 @@ export interface Stream<K, V> {
   filter(fn: Fn<K, V, boolean>): Stream<K, V>
   /** Looks at each record and changes nothing. */
   peek<R>(fn: Fn<K, V, NotAsync<R>>): Stream<K, V>
+  /**
+   * Each record with the row of a static table under the key that `keyOf` gives, a string; `undefined` where there is none. Rows are
+   * frozen, as all records see the same ones.
+   */
+  lookup<W, R>(
+    table: GlobalTable<W>,
+    keyOf: Fn<K, V, string>,
+    combine: (value: V, row: W | undefined, record: RecordInfo<K>) => NotAsync<R>,
+  ): Stream<K, R>
+  /**
+   * A new event time, and a new watermark per source partition, from here on: it trails the newest event time that came here by `lateness`
+   * (default 0). The time is as the source's `time`: milliseconds since 1970, and what is none gets the source's `onInvalid`; so does one
+   * further ahead of the clock than its `futureMax`. It stands before every keyBy and every state; of several in a row the last counts.
+   */
+  withTime(fn: Fn<K, V, EpochMs>, options?: { readonly lateness?: Duration }): Stream<K, V>
   union<W extends readonly unknown[]>(...others: { [I in keyof W]: Stream<K, W[I]> }): Stream<K, V | W[number]>
   /** Each record goes to the first branch whose test it passes, else to `rest`. */
   branch<B extends Readonly<Record<string, Fn<K, V, boolean>>> & { readonly rest?: never }>(

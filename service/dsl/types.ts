@@ -111,10 +111,19 @@ export interface Aggregation<K, V, A> {
   readonly initial: (key: K) => A
   /** Returns the new aggregate, and leaves the old one as it was; `undefined` deletes. */
   readonly add: (aggregate: A, value: V, record: RecordInfo<K>) => A | undefined
-  /** The inverse of `add`: lets overlapping windows subtract what leaves instead of adding everything again. */
-  readonly remove?: (aggregate: A, value: V) => A
+  /**
+   * The inverse of `add`, for windows of `batches`, which then go on from one to the next less the values that leave, kept until then. A
+   * key stays, and has a row at each slide, also where nothing comes for it any more, until this (or `add`) returns `undefined`, which
+   * deletes it: `undefined` for an aggregate of nothing is the filter that drops such keys. Other windows don't use it.
+   */
+  readonly remove?: (aggregate: A, value: V) => A | undefined
   /** What two sessions, or two slices of a window, become together: `left` is the earlier; neither may be changed. */
   readonly merge?: (left: A, right: A) => A
+}
+
+/** A table that every worker has whole, for `lookup`. */
+export interface GlobalTable<V> {
+  readonly [brand]: (value: V) => V
 }
 
 /** The end of a stream: what a topology is made of. */

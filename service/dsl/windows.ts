@@ -2,7 +2,7 @@
 import type { Duration } from '../duration.ts'
 import { ConfigurationError } from '../errors.ts'
 import type * as nodes from '../topology/node.ts'
-import { check, checkedChoice, checkedFunction, checkedMs, checkedOptions } from './checks.ts'
+import { check, checkedChoice, checkedFunction, checkedMs, checkedOptions, checkedWhole } from './checks.ts'
 import type { SessionOptions, SessionWindows, WindowOptions, Windows } from './window-types.ts'
 
 const specKey: unique symbol = Symbol('caudal.windows')
@@ -12,7 +12,7 @@ export function specOf(windows: unknown): nodes.WindowSpec {
   const spec = (windows as { readonly [specKey]?: nodes.WindowSpec } | null | undefined)?.[specKey]
   if (spec !== undefined) return spec
   throw new ConfigurationError([
-    'window() needs windows made by tumbling(), hopping(), sliding() or session() of this copy of caudal.',
+    'window() needs windows made by tumbling(), hopping(), sliding(), batches() or session() of this copy of caudal.',
   ])
 }
 
@@ -52,6 +52,23 @@ export function sliding(span: Duration, options: Pick<WindowOptions, 'grace'> = 
   const spanMs = checkedMs('The span of sliding', span)
   const { grace = 0 } = checkedOptions('sliding', options)
   return windowsFrom({ kind: 'sliding', spanMs, graceMs: checkedMs('The grace of sliding', grace) })
+}
+
+/**
+ * The last `length` batches, every `slide` of them (default 1): the windows of Spark's DStreams. A batch is an interval of the topology's
+ * trigger, which must be `{ every }`; intervals without records, or missed while nobody ran, count as empty ones. A record belongs to the
+ * batch in which it was read from its source, also behind keyBy. Every window has one row, when its last batch is over, the same in
+ * `append` and `update`; a key without records in a window has none, unless its aggregate has `remove`. `start` and `end` are times of the
+ * wall clock, so a repeated run has other windows.
+ */
+export function batches(length: number, slide = 1): Windows<unknown> {
+  checkedWhole('The length of batches', length, 1)
+  checkedWhole('The slide of batches', slide, 1)
+  check(
+    slide <= length,
+    `The slide of batches is ${slide}, more than its length of ${length}: records between two windows would be in none.`,
+  )
+  return windowsFrom({ kind: 'batches', length, slide })
 }
 
 /**

@@ -78,5 +78,5 @@ function application(options: HttpServerOptions): express.Express {
 }
 
 function answer(response: express.Response, health: Health): void {
-  response.status(health.ok ? 200 : 503).json({ ok: health.ok, reasons: health.reasons })
+  response.status(health.ok ? 200 : 503).json(health)
 }

@@ -3,6 +3,7 @@ import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, R
 import {
   type CounterName,
   counters,
+  type Definition,
   type GaugeName,
   gauges,
   type HistogramName,
@@ -28,8 +29,8 @@ export class PromMetrics implements Metrics {
     const registers = [this.#registry]
     for (const [name, { help, labels }] of entries(counters))
       this.#counters.set(name, new Counter({ name, help, labelNames: [...labels], registers }))
-    for (const [name, { help, labels }] of entries(gauges))
-      this.#gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers }))
+    for (const [name, { help, labels, aggregator = 'sum' }] of entries<GaugeName, Definition>(gauges))
+      this.#gauges.set(name, new Gauge({ name, help, labelNames: [...labels], registers, aggregator }))
     for (const [name, { help, labels }] of entries(histograms))
       this.#histograms.set(name, new Histogram({ name, help, labelNames: [...labels], registers, buckets: durationBuckets }))
   }

@@ -8,13 +8,14 @@ export interface StatusPageInput {
 }
 
 export function statusPage({ application, status }: StatusPageInput): string {
-  const { reasons } = readiness(status)
+  const { reasons, warnings } = readiness(status)
   const since = new Date(status.since).toISOString()
   return [
     `caudal · ${application} · ${status.state} since ${since}`,
     '',
     ...status.workers.map(workerLine),
     ...(reasons.length > 0 ? ['', 'Not ready:', ...reasons.map((reason) => `  ${reason}`)] : []),
+    ...(warnings.length > 0 ? ['', 'Waiting:', ...warnings.map((warning) => `  ${warning}`)] : []),
     '',
     '/topology       what runs here',
     '/metrics        figures for Prometheus',

@@ -1,7 +1,8 @@
 /** What is known of the cluster: brokers, topics, who leads each partition and who coordinates each group and transactional id. */
 import type { Clock } from '../clock.ts'
-import { whereOf } from '../commit/verdict-errors.ts'
-import { ConfigurationError, KafkaError } from '../errors.ts'
+import { errorOf, whereOf } from '../commit/verdict-errors.ts'
+import { verdictOf } from '../commit/verdicts.ts'
+import { type CaudalError, ConfigurationError, KafkaError } from '../errors.ts'
 import { errorCode, errorName } from './wire/error-codes.ts'
 import { bootstrapNode, type NodeId, type Wire } from './wire/wire.ts'
 
@@ -65,7 +66,7 @@ export class Cluster {
     }
   }
 
-  /** Asks for these topics, or for all; a topic that does not exist is absent. @throws KafkaError for one that may not be seen. */
+  /** Asks for these topics, or for all; a topic that does not exist is absent. @throws FatalError for one that may not be seen; KafkaError. */
   async topics(names: readonly string[] | null): Promise<ReadonlyMap<string, TopicMetadata>> {
     if (names?.length === 0) return new Map()
     const topics = names === null ? null : names.map((name) => ({ name }))
@@ -74,7 +75,7 @@ export class Cluster {
     for (const topic of answer.topics) {
       if (topic.name === null || topic.errorCode === errorCode.UNKNOWN_TOPIC_OR_PARTITION) continue
       if (topic.errorCode !== errorCode.NONE && topic.errorCode !== errorCode.LEADER_NOT_AVAILABLE) {
-        throw kafkaError('Metadata', topic.errorCode, { topic: topic.name })
+        throw metadataError(topic.errorCode, topic.name)
       }
       const partitions = topic.partitions.map((partition) => ({
         index: partition.partitionIndex,
@@ -166,6 +167,10 @@ export class Cluster {
     return merged
   }
 }
+
+/** What asking again can't mend is a verdict already. */
+const metadataError = (code: number, topic: string): CaudalError =>
+  verdictOf('Metadata', code) === 'fatal' ? errorOf('Metadata', code, { topic }) : kafkaError('Metadata', code, { topic })
 
 /** An answer's error code, before somebody gives it a verdict. */
 export function kafkaError(request: string, code: number, fields: Readonly<Record<string, unknown>> = {}): KafkaError {

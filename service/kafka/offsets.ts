@@ -21,14 +21,20 @@ export interface CommittedOffset {
 export interface ListedOffset {
   /** −1: no record at or after the timestamp. */
   readonly offset: number
-  /** −1 unless it was asked for by timestamp. */
+  /** −1 unless it was asked for by timestamp, or for the newest. */
   readonly timestamp: number
   readonly leaderEpoch: number
 }
 
 export type Isolation = 'read_committed' | 'read_uncommitted'
-/** Which offset of a partition: the first that is kept, the one after the last, or the first of a record not older than this. */
-export type OffsetAt = 'earliest' | 'latest' | { readonly timestamp: number }
+/**
+ * Which offset of a partition: the first that is kept, the one after the last, that of the record with the newest timestamp, or the first of
+ * a record not older than this.
+ */
+export type OffsetAt = 'earliest' | 'latest' | 'newest' | { readonly timestamp: number }
+
+/** What stands for them in a request. */
+const timestamps = { latest: -1, earliest: -2, newest: -3 } as const
 
 const purpose = 'offsets'
 
@@ -121,7 +127,7 @@ export function listOffsets(
   isolation: Isolation,
   limits?: AskLimits,
 ): Promise<ReadonlyMap<string, ListedOffset>> {
-  const timestamp = at === 'earliest' ? -2 : at === 'latest' ? -1 : at.timestamp
+  const timestamp = typeof at === 'string' ? timestamps[at] : at.timestamp
   return askLeaders<TopicPartition, ListedOffset>(cluster, {
     kind: 'ListOffsets',
     items: partitions,

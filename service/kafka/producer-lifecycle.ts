@@ -9,11 +9,11 @@ import { errorCode } from './wire/error-codes.ts'
  *    ▲                       ▲ ▲ │               │ ▲   │                          │
  *    │                       │ │ │ commitOffsets │ └───┘ produce                  │
  *    │                       │ │ └───────────────┼──────────> positioned          │
- *    │                       │ └── end(abort) ───┘                                │
- *    │                       ├──── end(commit), end(abort) ───────────────────────┘
+ *    │                       │ └────── abort ────┘                                │
+ *    │                       ├──────── commit, abort ─────────────────────────────┘
  *    │                       │
  *    │                       └──── renew ──── failed      any error that only costs the transaction
- *    │                             renew ──── uncertain   the answer to end(commit) was lost
+ *    │                             renew ──── uncertain   the answer to a commit was lost
  *    └── initialise ──────────────────────── fenced       another producer took the transactional id
  * ```
  * Nothing leads from `failed` or `uncertain` to work but a new epoch (P3, P4); nothing is produced after the positions (P5);

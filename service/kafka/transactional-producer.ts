@@ -118,13 +118,21 @@ export class TransactionalProducer {
     })
   }
 
-  /** EndTxn. After an error of a commit the outcome is unknown: state `uncertain`, RetakeError; renewing and retaking tell (P3). */
-  end(commit: boolean): Promise<void> {
-    const outcome = commit ? 'commit' : 'abort'
-    return this.#life.run(outcome, async () => {
-      if (outcome === 'abort' && this.state === 'ready') return // Nothing is open: the broker would answer INVALID_TXN_STATE.
-      this.#adopt(await endTxn(this.#options, this.#identity, outcome))
+  /** EndTxn. After an error the outcome is unknown: state `uncertain`, RetakeError; renewing and retaking tell (P3). */
+  commit(): Promise<void> {
+    return this.#life.run('commit', () => this.#end('commit'))
+  }
+
+  /** EndTxn; nothing where nothing is open. */
+  abort(): Promise<void> {
+    return this.#life.run('abort', async () => {
+      // The broker would answer INVALID_TXN_STATE.
+      if (this.state !== 'ready') await this.#end('abort')
     })
+  }
+
+  async #end(outcome: 'commit' | 'abort'): Promise<void> {
+    this.#adopt(await endTxn(this.#options, this.#identity, outcome))
   }
 
   async #initProducerId(expected: ProducerIdentity): Promise<void> {

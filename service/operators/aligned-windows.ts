@@ -2,13 +2,13 @@
 import type { Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
+import type { Watermark } from '../time/watermark.ts'
 import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
 import type { AllRows } from './all-rows.ts'
 import { OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import type { StatefulOperator } from './stateful.ts'
-import { WindowOutput } from './window-output.ts'
 import type { WindowParts } from './window-parts.ts'
 import { type Bounds, WindowRows } from './window-rows.ts'
 
@@ -18,7 +18,7 @@ type AlignedWindowsParts = WindowParts<Alignment>
 const closedMax = 10_000
 
 export class AlignedWindows implements StatefulOperator, AllRows {
-  readonly output: WindowOutput
+  readonly output: Watermark
   readonly #parts: AlignedWindowsParts
   readonly #operator: string
   readonly #windows: Alignment
@@ -27,6 +27,8 @@ export class AlignedWindows implements StatefulOperator, AllRows {
   readonly #open: OpenRows
   /** The watermark at which the first open window closes. */
   #closesAt = Number.POSITIVE_INFINITY
+  /** Everything older has been emitted. */
+  #emitted = Number.NEGATIVE_INFINITY
   /** How many windows may still close in this batch. */
   #closable = 0
   // The records that wait for state, as columns, with the watermark as of each.
@@ -47,8 +49,16 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     this.#view = view
     this.#rows = new WindowRows({ node, outlets, keys })
     this.#open = new OpenRows({ node, outlets, keys })
-    const isHolding = () => view.buckets().first !== undefined
-    this.output = new WindowOutput({ input, holdBackMs: node.windows.graceMs, isHolding })
+    const emitted = () => this.#emittedSoFar()
+    this.#look()
+    this.output = {
+      get value() {
+        return emitted()
+      },
+      get isIdle() {
+        return input.isIdle && view.buckets().first === undefined
+      },
+    }
   }
 
   get isDue(): boolean {
@@ -58,7 +68,6 @@ export class AlignedWindows implements StatefulOperator, AllRows {
 
   begin(): void {
     this.#view.beginBatch()
-    this.output.begin()
     this.#closable = closedMax
     this.#closing.clear()
     this.#look()
@@ -106,7 +115,6 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     this.#closeUpTo(this.#parts.input.value)
     this.#rows.updated(this.#view.changed(), (end) => this.#boundsOf(end))
     if (this.#open.isRead) this.#open.changed(this.#view.changed().flatMap((entry) => this.#changeOf(entry)))
-    this.output.end()
   }
 
   loadRows(ends?: ReadonlySet<number>): Promise<void> | undefined {
@@ -138,16 +146,24 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     return { key, ...this.#boundsOf(end), aggregate }
   }
 
+  /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
+  #emittedSoFar(): number {
+    const { value } = this.#parts.input
+    if (this.#records.length > 0 || value >= this.#closesAt) return this.#emitted
+    return Math.max(this.#emitted, value - this.#windows.graceMs)
+  }
+
   /** Finds the entries of the windows that the record goes into; false where they are all closed. */
   #claim(record: StreamRecord, watermark: number): boolean {
     const { graceMs, advanceMs } = this.#windows
-    const { timestamp, stamp } = record
+    const { time } = this.#parts
     const key = record.keyLatin1 ?? ''
-    const closed = Math.max(watermark, stamp) - graceMs
-    const last = lastEnd(timestamp, this.#windows)
+    const at = time.timeOf(record, watermark)
+    const closed = Math.max(watermark, time.stampOf(record)) - graceMs
+    const last = lastEnd(at, this.#windows)
     this.#claimed.length = 0
     this.#isPartlyLate = false
-    for (let end = firstEnd(timestamp, this.#windows); end <= last; end += advanceMs) {
+    for (let end = firstEnd(at, this.#windows); end <= last; end += advanceMs) {
       if (end > closed) this.#claimed.push(this.#view.bucket(end).entry(key))
       else this.#isPartlyLate = true
     }
@@ -192,7 +208,7 @@ export class AlignedWindows implements StatefulOperator, AllRows {
       if (!complete) return
       this.#look()
     }
-    this.output.moveTo(watermark)
+    this.#emitted = Math.max(this.#emitted, watermark - graceMs)
   }
 
   #boundsOf(end: number): Bounds {

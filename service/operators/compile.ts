@@ -9,23 +9,29 @@ import type { Failed, Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Subtopology } from '../topology/graph.ts'
+import type { SlotClock } from '../time/slot-clock.ts'
 import type { TaskClock } from '../time/task-clock.ts'
 import { upstreamId } from '../time/task-time.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type {
   AggregateNode,
   EmitNode,
+  LookupNode,
   PrintNode,
   RekeyedNode,
   RepartitionNode,
+  StaticTable,
+  TableRows,
   TopologyNode,
   TopPartNode,
   WindowEmitNode,
   WindowNode,
   WindowSideNode,
+  WithTimeNode,
 } from '../topology/node.ts'
 import { isRepartition } from '../topology/order.ts'
 import type { Plan } from '../topology/plan.ts'
+import { hasBatchWindows } from '../topology/slot-flow.ts'
 import { Aggregate } from './aggregate.ts'
 import type { AllRows } from './all-rows.ts'
 import { CompleteEmit } from './complete-emit.ts'
@@ -35,32 +41,41 @@ import type { KeyKinds } from './key-kinds.ts'
 import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import { eventTime } from './record-time.ts'
 import { rekey, repartitionOutput } from './repartition.ts'
 import { type RepartitionInputParts, repartitionInput } from './repartition-input.ts'
 import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
 import { stageOf } from './stage.ts'
 import type { StatefulOperator } from './stateful.ts'
-import { branch, fanOut, filter, flatMap, map, peek } from './stateless.ts'
+import { branch, fanOut, filter, flatMap, lookup, map, peek } from './stateless.ts'
 import { needsBefore, readsOpenWindows, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
 import { TableTop } from './table-top.ts'
 import { windowOperator } from './window-operator.ts'
 import { WindowTop } from './window-top.ts'
+import { withTime } from './with-time.ts'
+
+/** Of static tables, their rows. */
+export type Tables = ReadonlyMap<StaticTable, TableRows>
 
 export interface CompileParts {
   readonly partition: number
   readonly plan: Plan
   /** By store. */
   readonly views: ReadonlyMap<string, StateView>
+  /** The rows of every static table. */
+  readonly tables: Tables
   readonly outputs: OutputBuffer
   readonly metrics: Metrics
   readonly print: (printed: PrintedBatch) => void
   readonly keyKinds: KeyKinds
   /** Null where nobody goes by event time, here or downstream. */
   readonly time: TaskClock | null
+  /** Absent where nobody goes by slots, here or downstream. */
+  readonly slots?: SlotClock | undefined
 }
 
-/** @throws FatalError where `views` lacks a store */
+/** @throws FatalError where `views` lacks a store, or `tables` a table */
 export function compileTask(subtopology: Subtopology, parts: CompileParts): TaskPipeline {
   return new Compiler(subtopology, parts).pipeline()
 }
@@ -88,11 +103,11 @@ class Compiler {
     const { graph } = parts.plan
     const { onError, deadLetterTopic } = graph.definition
     this.#sourceTopics = graph.subtopologies.flatMap(({ sourceTopics }) => sourceTopics).toSorted()
-    this.#counts = new Counts(parts.metrics)
+    this.#counts = new Counts(parts.metrics, parts.partition)
     const deadLetters = deadLetterTopic === undefined ? undefined : new DeadLetters(deadLetterTopic, parts.outputs)
     const policies = new Policies({ onError, deadLetters, counts: this.#counts })
     this.#policies = policies
-    this.#watermarks = new NodeWatermarks(subtopology, parts.time?.task, this.#operators)
+    this.#watermarks = new NodeWatermarks(subtopology, parts.time, this.#operators)
     this.#failed = (operator, error, record) => policies.failed(operator, error, record)
     this.#rows = new HeldRows(this.#failed)
   }
@@ -197,6 +212,10 @@ class Compiler {
         return filter(node, failed, this.#next(node))
       case 'peek':
         return peek(node, failed, this.#next(node))
+      case 'lookup':
+        return lookup(node, this.#rowsOf(node), { failed, next: this.#next(node) })
+      case 'withTime':
+        return this.#withTime(node)
       case 'branch':
         return branch(node, failed, this.#outlets(node))
       case 'union':
@@ -251,11 +270,20 @@ class Compiler {
     }
   }
 
+  #withTime(node: WithTimeNode): Push {
+    const { time } = this.#parts
+    const own =
+      time === null ? {} : { time: { behind: time.behind(this.#subtopology.withTimes.indexOf(node)), now: () => this.#now } }
+    return withTime({ node, policies: this.#policies, failed: this.#failed, next: this.#next(node), ...own })
+  }
+
   #repartition(node: RepartitionNode): Push {
     const failed = this.#failed
     const { outputs, keyKinds } = this.#parts
     if (!isRepartition(node)) return rekey(node, { failed, next: this.#next(node), keyKinds })
-    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed })
+    const { slots, plan } = this.#parts
+    const slot = plan.graph.slottedRepartitions.has(node.name ?? '') ? slots : undefined
+    return repartitionOutput({ node, topic: this.#topicOf(node), sourceTopics: this.#sourceTopics, outputs, failed, slot })
   }
 
   #aggregate(node: AggregateNode): Push {
@@ -266,10 +294,15 @@ class Compiler {
   }
 
   #window(node: WindowNode): Push {
+    const { slots, plan } = this.#parts
+    const { trigger } = plan.graph.definition
+    const goesBySlots = hasBatchWindows(node) && slots !== undefined
     const parts = {
       node,
       view: this.#viewOf(node),
-      input: this.#watermarks.into(node),
+      input: goesBySlots ? slots : this.#watermarks.into(node),
+      time: eventTime,
+      everyMs: trigger === 'continuous' ? null : trigger.everyMs,
       failed: this.#failed,
       outlets: {
         append: this.#outlet(node, 'append'),
@@ -277,12 +310,18 @@ class Compiler {
         changes: this.#changes(node),
         late: this.#outlet(node, 'late'),
         outside: this.#outlet(node, 'outside'),
+        closed: (count: number, end: number) => this.#counts.closed(node.stores[0]?.name ?? '', count, end),
       },
       keys: () => this.#parts.keyKinds.decoderOf(node),
       late: (record: StreamRecord, windows: 'all' | 'some') => this.#policies.late(record, windows),
       outside: (record: StreamRecord) => this.#policies.outside(record),
     }
-    return this.#holder(node, windowOperator(parts))
+    const push = this.#holder(node, windowOperator(parts))
+    if (!goesBySlots) return push
+    return (value, record) => {
+      slots.see(record.slot)
+      push(value, record)
+    }
   }
 
   #complete(node: EmitNode | WindowEmitNode): Push {
@@ -332,6 +371,12 @@ class Compiler {
     const view = this.#parts.views.get(store)
     if (view === undefined) throw new FatalError(`Defect in caudal: the task has no store ${store}.`)
     return view
+  }
+
+  #rowsOf({ table }: LookupNode): TableRows {
+    const rows = this.#parts.tables.get(table)
+    if (rows === undefined) throw new FatalError(`Defect in caudal: the table ${table.source} was not read.`)
+    return rows
   }
 
   #print(node: PrintNode): Push {

@@ -2,6 +2,7 @@
 import { FatalError } from '../errors.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { placeOf, put, type Sessions } from '../windows/sessions.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
@@ -11,6 +12,7 @@ import type { WindowParts } from './window-parts.ts'
 
 export class GapSessions implements KeyLogic<Sessions> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SessionSpec>
   readonly #operator: string
   readonly #gapMs: number
@@ -38,11 +40,14 @@ export class GapSessions implements KeyLogic<Sessions> {
     return first === undefined ? Number.POSITIVE_INFINITY : first.last + this.holdBackMs
   }
 
-  /** A record within the gap of an open session joins it, however old it is: what counts is whether the session that they become is late. */
+  /**
+   * A record within the gap of an open session joins it, however old it is: what counts is whether the session that they become is late.
+   * One that the record's own partition has passed is not open to it: whether others have passed it too depends on how far they are.
+   */
   add(state: Sessions | undefined, { value, record, watermark }: Arrival): Sessions | undefined {
     const { failed, late, outlets } = this.#parts
     const open = state ?? []
-    const place = placeOf(record.timestamp, open, this.#gapMs)
+    const place = placeOf(record.timestamp, open, { gapMs: this.#gapMs, closed: record.stamp - this.holdBackMs })
     const { from, to, start, last } = place
     if (Math.max(watermark, record.stamp) > last + this.holdBackMs) {
       late(record, 'all')
@@ -80,15 +85,15 @@ export class GapSessions implements KeyLogic<Sessions> {
     return this.#rows.open(key, sessions)
   }
 
-  /** The record goes to the earlier of the two sessions that it makes one. */
-  #fold([left, right]: Sessions, value: Value, record: StreamRecord): Value {
+  /** The record goes to the earliest of the sessions that it makes one. */
+  #fold([first, ...others]: Sessions, value: Value, record: StreamRecord): Value {
     const { node } = this.#parts
-    const aggregate = node.add(left === undefined ? node.initial(record.key) : left.value, value, record)
+    let aggregate = node.add(first === undefined ? node.initial(record.key) : first.value, value, record)
     if (aggregate instanceof Promise) throw refusePromise(aggregate)
-    if (right === undefined) return aggregate
-    if (aggregate === undefined) return right.value
-    const merged = this.#merge(aggregate, right.value)
-    if (merged instanceof Promise) throw refusePromise(merged)
-    return merged
+    for (const other of others) {
+      aggregate = aggregate === undefined ? other.value : this.#merge(aggregate, other.value)
+      if (aggregate instanceof Promise) throw refusePromise(aggregate)
+    }
+    return aggregate
   }
 }

@@ -9,12 +9,10 @@ import type { StreamRecord } from '../source/record.ts'
 import type { Entry, StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { Value } from '../topology/node.ts'
-import { dueBucket } from '../windows/due-buckets.ts'
 import type { AllRows } from './all-rows.ts'
 import { DueQueue } from './due-queue.ts'
 import { changesBetween, type OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import type { StatefulOperator } from './stateful.ts'
-import { WindowOutput } from './window-output.ts'
 
 /** A record on its way into the windows of its key. */
 export interface Arrival {
@@ -32,10 +30,12 @@ export interface KeyLogic<S> {
   begin(): void
   /** The watermark that has to be passed before anything is to be done for the key; Infinity where nothing ever is. */
   dueOf(state: S): number
+  /** The bucket in which a mark waits until the key is due: a whole number from `watermark` to `due`. */
+  markAt(due: number, watermark: number): number
   /** Returns the very same state where the record changes nothing, because it is late or code of the topology threw on it. */
   add(state: S | undefined, arrival: Arrival): S | undefined
-  /** Does what is due at `dueOf(state)`; undefined where nothing is left. */
-  close(key: string, state: S): S | undefined
+  /** Does what is due at `dueOf(state)`, on the way to `watermark`; undefined where nothing is left. */
+  close(key: string, state: S, watermark: number): S | undefined
   /** A key that the batch changed, with what is left open of it. */
   changed(key: string, now: S, before: S | undefined): void
   /** Hands on the rows that came of the calls since the last time. */
@@ -55,13 +55,15 @@ export interface KeyedWindowsParts<S> {
 const marksMax = 10_000
 
 export class KeyedWindows<S> implements StatefulOperator, AllRows {
-  readonly output: WindowOutput
+  readonly output: Watermark
   readonly #view: StateView
   readonly #input: Watermark
   readonly #logic: KeyLogic<S>
   readonly #open: OpenRows
   /** Nothing is to be done for any key before the watermark has passed this. */
   #closesAt = Number.POSITIVE_INFINITY
+  /** Everything older has been emitted. */
+  #emitted = Number.NEGATIVE_INFINITY
   /** How many records came in this batch. */
   #taken = 0
   /** The newest event time that went into a window in this batch, or at which one closed. */
@@ -79,8 +81,16 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#input = input
     this.#logic = logic
     this.#open = open
-    const isHolding = () => view.buckets().first !== undefined
-    this.output = new WindowOutput({ input, holdBackMs: logic.holdBackMs, isHolding })
+    const emitted = () => this.#emittedSoFar()
+    this.#closesAt = this.#firstMark()
+    this.output = {
+      get value() {
+        return emitted()
+      },
+      get isIdle() {
+        return input.isIdle && view.buckets().first === undefined
+      },
+    }
   }
 
   get isDue(): boolean {
@@ -89,7 +99,6 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
 
   begin(): void {
     this.#view.beginBatch()
-    this.output.begin()
     this.#logic.begin()
     this.#visited.clear()
     this.#taken = 0
@@ -133,9 +142,16 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     }
     this.#waiting = []
     this.#closeUpTo(this.#leadsTo)
-    this.#leadsTo = Number.NEGATIVE_INFINITY
     this.#finishKeys()
-    this.output.end()
+    this.#leadsTo = Number.NEGATIVE_INFINITY
+    this.#closesAt = this.#firstMark()
+  }
+
+  /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
+  #emittedSoFar(): number {
+    const isRunning = this.#leadsTo > Number.NEGATIVE_INFINITY
+    if (isRunning || this.#waiting.length > 0) return this.#emitted
+    return Math.max(this.#emitted, Math.min(this.#input.value, this.#closesAt) - this.#logic.holdBackMs)
   }
 
   loadRows(): Promise<void> | undefined {
@@ -184,7 +200,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
   #add(arrival: Arrival): void {
     const { entry, record, watermark } = arrival
     // A close that is spread over batches may not have come to this key yet.
-    while (this.#dueOf(entry) < watermark) this.#close(entry)
+    while (this.#dueOf(entry) < watermark) this.#close(entry, watermark)
     const held = heldBy<S>(entry)
     const state = this.#logic.add(held?.state, arrival)
     if (state === held?.state) return
@@ -211,19 +227,19 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     for (let next = queue.first; next !== undefined && next.due < watermark; next = queue.first) {
       queue.shift()
       // A key whose windows have changed since stands in the queue once more.
-      if (this.#dueOf(next.entry) === next.due) this.#close(next.entry)
+      if (this.#dueOf(next.entry) === next.due) this.#close(next.entry, watermark)
     }
     this.#logic.flush()
     // What marks that were not looked at are for is not emitted.
-    this.output.moveTo(Math.min(watermark, this.#firstMark()))
+    this.#emitted = Math.max(this.#emitted, Math.min(watermark, this.#firstMark()) - this.#logic.holdBackMs)
   }
 
-  #close(entry: Entry): void {
+  #close(entry: Entry, watermark: number): void {
     const held = heldBy<S>(entry)
     if (held?.state === undefined) return
     const time = this.#logic.dueOf(held.state) - this.#logic.holdBackMs
     this.#newest = Math.max(this.#newest, time)
-    this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state) }, time)
+    this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state, watermark) }, time)
     this.#expect(entry)
   }
 
@@ -251,7 +267,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     if (state === undefined && marks.length === 0) return this.#view.set(entry, undefined, entry.timestamp)
     const due = this.#dueOf(entry)
     if (due === Number.POSITIVE_INFINITY || marks.some((time) => time <= due)) return
-    const time = dueBucket(due, this.#input.value)
+    const time = this.#logic.markAt(due, this.#input.value)
     this.#view.set(this.#view.bucket(time).fresh(entry.key), dueMark, entry.timestamp)
     this.#view.set(entry, { marks: [...marks, time], state }, entry.timestamp)
   }

@@ -2,6 +2,7 @@
 import type { MarkerState } from '../codec/marker-sessions.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { type MarkerRules, queued, type Step, stepOf } from '../windows/markers.ts'
 import type { Session } from '../windows/sessions.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
@@ -20,6 +21,7 @@ interface Taken extends Step {
 
 export class MarkerSessions implements KeyLogic<MarkerState> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SessionSpec>
   readonly #operator: string
   readonly #windows: SessionSpec

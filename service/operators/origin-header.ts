@@ -14,24 +14,27 @@ export interface OriginHeader {
   readonly lateStamp?: number
   /** The event time where it is negative: the record's own timestamp is 0 then. */
   readonly negativeTime?: number
+  /** Where the slot begins in which the record was cut at its source; where somebody downstream goes by slots. */
+  readonly slot?: number
 }
 
 /*
  * version (1 byte) | flags (1) | key kind (1) | origin: topic index (uint16), partition (int32), offset (double)
- * | late stamp (double) | negative time (double); the last three where their flag is set. Doubles hold whole numbers up to 2^53.
+ * | late stamp (double) | negative time (double) | slot (double); all but the first three where their flag is set. Doubles hold whole numbers up to 2^53.
  */
 const version = 1
-const flag = { origin: 1, lateStamp: 2, negativeTime: 4 } as const
+const flag = { origin: 1, lateStamp: 2, negativeTime: 4, slot: 8 } as const
 const flagsAt = 1
 const fixedBytes = 3
 const originBytes = 14
 
-export function encodeOrigin({ keyKind, origin, lateStamp, negativeTime }: OriginHeader): Buffer {
+export function encodeOrigin({ keyKind, origin, lateStamp, negativeTime, slot }: OriginHeader): Buffer {
   const bytes = Buffer.allocUnsafe(
     fixedBytes +
       (origin === undefined ? 0 : originBytes) +
       (lateStamp === undefined ? 0 : 8) +
-      (negativeTime === undefined ? 0 : 8),
+      (negativeTime === undefined ? 0 : 8) +
+      (slot === undefined ? 0 : 8),
   )
   let flags = 0
   let at = fixedBytes
@@ -50,6 +53,10 @@ export function encodeOrigin({ keyKind, origin, lateStamp, negativeTime }: Origi
     flags |= flag.negativeTime
     at = bytes.writeDoubleBE(negativeTime, at)
   }
+  if (slot !== undefined) {
+    flags |= flag.slot
+    at = bytes.writeDoubleBE(slot, at)
+  }
   bytes[0] = version
   bytes[flagsAt] = flags
   bytes[2] = keyKind.charCodeAt(0)
@@ -64,7 +71,11 @@ export const isStamped = (columns: RecordColumns, index: number): boolean =>
 export function decodeOrigin(bytes: Buffer): OriginHeader {
   const flags = bytes[flagsAt] ?? 0
   const expected =
-    fixedBytes + (flags & flag.origin ? originBytes : 0) + (flags & flag.lateStamp ? 8 : 0) + (flags & flag.negativeTime ? 8 : 0)
+    fixedBytes +
+    (flags & flag.origin ? originBytes : 0) +
+    (flags & flag.lateStamp ? 8 : 0) +
+    (flags & flag.negativeTime ? 8 : 0) +
+    (flags & flag.slot ? 8 : 0)
   if (bytes[0] !== version || bytes.length !== expected) {
     throw new FatalError(`A record of a repartition topic has a ${originHeaderName} header that this version cannot read.`, {
       fields: { header: bytes.toString('hex') },
@@ -82,6 +93,10 @@ export function decodeOrigin(bytes: Buffer): OriginHeader {
     header.lateStamp = bytes.readDoubleBE(at)
     at += 8
   }
-  if (flags & flag.negativeTime) header.negativeTime = bytes.readDoubleBE(at)
+  if (flags & flag.negativeTime) {
+    header.negativeTime = bytes.readDoubleBE(at)
+    at += 8
+  }
+  if (flags & flag.slot) header.slot = bytes.readDoubleBE(at)
   return header
 }

@@ -108,6 +108,7 @@ function repartitionProvenance(sourceTopics: readonly string[]): Provenance {
   }
   return {
     origin,
+    slot: ({ columns }, index) => (columns === null ? undefined : headerOf(columns, index).slot) ?? Number.NEGATIVE_INFINITY,
     // Ours is the first; one of the same name behind it is the user's.
     headers: ({ columns }, index) => columns?.headers(index).slice(1) ?? noHeaders,
   }

@@ -4,6 +4,7 @@ import { keyDecoders } from '../codec/text-keys.ts'
 import { type RawHeaders, type RecordInput, type StreamRecord } from '../source/record.ts'
 import { type Failed, type Push, RefusedError } from '../source/push.ts'
 import type { OutputBuffer } from '../sink/output-buffer.ts'
+import type { Watermark } from '../time/watermark.ts'
 import type { RepartitionNode } from '../topology/node.ts'
 import type { KeyKinds } from './key-kinds.ts'
 import { KeyKindGuard, latin1OfText } from './key-kind.ts'
@@ -17,12 +18,14 @@ export interface RepartitionParts {
   readonly sourceTopics: readonly string[]
   readonly outputs: OutputBuffer
   readonly failed: Failed
+  /** Where somebody downstream goes by slots: the present one. */
+  readonly slot?: Watermark | undefined
 }
 
 const operatorOf = ({ label }: RepartitionNode): string => label ?? 'keyBy'
 
 /** Keys travel as text, the user's headers behind ours. */
-export function repartitionOutput({ node, topic, sourceTopics, outputs, failed }: RepartitionParts): Push {
+export function repartitionOutput({ node, topic, sourceTopics, outputs, failed, slot }: RepartitionParts): Push {
   const operator = operatorOf(node)
   const encode = writableEncoderOf(node.value)
   const kinds = new KeyKindGuard()
@@ -33,6 +36,11 @@ export function repartitionOutput({ node, topic, sourceTopics, outputs, failed }
     return origin === undefined || index === undefined
       ? undefined
       : { topic: index, partition: origin.partition, offset: origin.offset }
+  }
+  // A row has none: it is in the slot of whoever takes it.
+  const slotOf = (record: StreamRecord, origin: OriginHeader['origin']): number => {
+    if (slot === undefined || origin === undefined || record.slot > Number.NEGATIVE_INFINITY) return record.slot
+    return slot.value
   }
   return (value, record) => {
     const { timestamp } = record
@@ -45,11 +53,13 @@ export function repartitionOutput({ node, topic, sourceTopics, outputs, failed }
       key = String(given)
       bytes = encode(value)
       const origin = originOf(record)
+      const cutIn = slotOf(record, origin)
       const header = encodeOrigin({
         keyKind,
         ...(origin === undefined ? {} : { origin }),
         ...(record.stamp > Number.NEGATIVE_INFINITY ? { lateStamp: record.stamp } : {}),
         ...(timestamp < 0 ? { negativeTime: timestamp } : {}),
+        ...(cutIn > Number.NEGATIVE_INFINITY ? { slot: cutIn } : {}),
       })
       headers = [[originHeaderName, header], ...record.rawHeaders]
     } catch (error) {

@@ -1,6 +1,7 @@
-/** What a slice of sliding windows keeps of its records: their aggregate where aggregates can be merged, else they themselves. */
+/** What a slice of windows keeps of its records: their aggregate where aggregates can be merged, else they themselves. */
 import type { Decoder } from '../codec/codec.ts'
 import type { StoredRecord } from '../codec/stored-records.ts'
+import { FatalError } from '../errors.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { Key, Value, WindowNode } from '../topology/node.ts'
 import { refusePromise } from './policies.ts'
@@ -9,13 +10,27 @@ import { restoredRecord, storedRecord } from './stored-record.ts'
 export interface SliceValues {
   /** What a slice keeps when a record came to it; `kept` is undefined for the first. @throws what code of the topology throws */
   add(kept: Value, value: Value, record: StreamRecord): Value
-  /** The aggregate over slices, at least one, in the order of time. @throws as add */
+  /**
+   * The aggregate over slices, in the order of time; undefined where there are none. `key`: as Latin-1.
+   * @throws FatalError where code of the topology throws: there is no record to blame
+   */
   total(kept: readonly Value[], key: string): Value
 }
 
 export function sliceValues(node: WindowNode, keys: () => Decoder<Key>): SliceValues {
   const { merge } = node
-  return merge === undefined ? records(node, keys) : aggregates(node, merge)
+  const values = merge === undefined ? records(node, keys) : aggregates(node, merge)
+  return {
+    ...values,
+    total(kept, key) {
+      if (kept.length === 0) return undefined
+      try {
+        return values.total(kept, key)
+      } catch (error) {
+        throw windowFailure(`${node.function} '${node.name}'`, key, error)
+      }
+    },
+  }
 }
 
 const aggregates = ({ initial, add }: WindowNode, merge: (left: Value, right: Value) => Value): SliceValues => ({
@@ -34,6 +49,16 @@ const records = ({ initial, add }: WindowNode, keys: () => Decoder<Key>): SliceV
     return aggregate
   },
 })
+
+/** Of code of the topology that throws on a window: there is no record to blame. `key`: as Latin-1. */
+export function windowFailure(operator: string, key: string, error: unknown): FatalError {
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const shown = JSON.stringify(Buffer.from(key, 'latin1').toString())
+  return new FatalError(`${operator} failed on a window of key ${shown}: ${reason}. Correct the function.`, {
+    cause: error,
+    fields: { operator, key: shown },
+  })
+}
 
 function settled(value: Value): Value {
   if (value instanceof Promise) throw refusePromise(value)

@@ -1,6 +1,6 @@
 /** Sliding windows: for each record the window that ends with it and the one that begins behind it, each once, where not empty. */
-import { FatalError } from '../errors.ts'
 import type { SlidingWindows as SlidingSpec, Value } from '../topology/node.ts'
+import { dueBucket } from '../windows/due-buckets.ts'
 import { closeUpTo, contentOf, endsAround, nextEnd, placeOf, type Slice, type SlidingState } from '../windows/sliding.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
@@ -13,6 +13,7 @@ const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] 
 
 export class SlidingWindows implements KeyLogic<SlidingState> {
   readonly holdBackMs: number
+  readonly markAt = dueBucket
   readonly #parts: WindowParts<SlidingSpec>
   readonly #operator: string
   readonly #windows: SlidingSpec
@@ -126,22 +127,12 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
     }
   }
 
-  /** Undefined for a window that is not there. @throws FatalError where code of the topology throws: there is no record to blame */
+  /** Undefined for a window that is not there. */
   #total(key: string, content: readonly Slice[]): Value {
-    if (content.length === 0) return undefined
-    try {
-      return this.#values.total(
-        content.map(({ value }) => value),
-        key,
-      )
-    } catch (error) {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-      const shown = JSON.stringify(Buffer.from(key, 'latin1').toString())
-      throw new FatalError(`${this.#operator} failed on a window of key ${shown}: ${reason}. Correct the function.`, {
-        cause: error,
-        fields: { operator: this.#operator, key: shown },
-      })
-    }
+    return this.#values.total(
+      content.map(({ value }) => value),
+      key,
+    )
   }
 
   #release(row: Released): void {

@@ -5,7 +5,8 @@ import type { Failed, Push } from '../source/push.ts'
 import { RecordInput, sourceProvenance, StreamRecord } from '../source/record.ts'
 import type { SourceTime } from '../time/task-time.ts'
 import type { SourceNode, Value } from '../topology/node.ts'
-import { type Policies, refusePromise } from './policies.ts'
+import { timeReader, Witness } from './event-time.ts'
+import type { Policies } from './policies.ts'
 
 /** Takes the records of one slice. */
 export type Accept = (slice: Slice) => void
@@ -22,8 +23,12 @@ export interface SourceParts {
 export function sourceInput({ node, policies, failed, next, time }: SourceParts): Accept {
   const decode = rangeDecoderOf(node.value)
   const nullable = node.value.nullable === true
-  const witness = time === undefined ? undefined : new Witness({ node, policies, next, now: time.now })
-  const forward = keyChecked(node, policies, timed({ node, policies, failed, next: witness?.push ?? next }))
+  let source: SourceTime | undefined
+  const witness = time === undefined ? undefined : new Witness(policies, time.now)
+  const witnessed: Push = (value, record) => {
+    if (source === undefined || witness?.sees(record, source, node) === true) next(value, record)
+  }
+  const forward = keyChecked(node, policies, timed({ node, policies, failed, next: witness === undefined ? next : witnessed }))
   const invalidValue = (record: StreamRecord, error: unknown) =>
     policies.invalid(node.onInvalid, {
       record,
@@ -33,11 +38,11 @@ export function sourceInput({ node, policies, failed, next, time }: SourceParts)
     })
 
   return ({ topic, partition, columns, from, to }) => {
-    if (time !== undefined) witness?.begin(time.of(topic, partition))
+    source = time?.of(topic, partition)
     // A time of its own is written over the record's: never into the columns, which a repeat of the batch would read.
-    const timestamps = node.time === undefined ? columns.timestamps : columns.timestamps.slice(from, to)
-    const first = node.time === undefined ? 0 : from
-    const input = new RecordInput({ topic, partition, columns, timestamps, first, keys: node.key, provenance: sourceProvenance })
+    const timestamps = node.time === undefined ? columns.timestamps.subarray(from, to) : columns.timestamps.slice(from, to)
+    const of = { topic, partition, columns, timestamps, first: from }
+    const input = new RecordInput({ ...of, keys: node.key, provenance: sourceProvenance })
     for (let index = from; index < to; index++) {
       const record = new StreamRecord(input, index)
       if (columns.valueLength(index) < 0) {
@@ -75,54 +80,14 @@ function keyChecked({ key, onInvalid }: SourceNode, policies: Policies, next: Pu
   }
 }
 
-const timeMax = 2 ** 53
-
 function timed({ node, policies, failed, next }: SourceParts): Push {
   const { time, onInvalid } = node
   if (time === undefined) return next
+  const read = timeReader('time', time, { policies, failed })
   return (value, record) => {
-    let at: number
-    try {
-      at = time(value, record)
-      if ((at as unknown) instanceof Promise) throw refusePromise(at as unknown as Promise<unknown>)
-    } catch (error) {
-      return failed('time', error, record)
-    }
-    // A string or undefined is no time either.
-    if (typeof at !== 'number' || !(Math.abs(at) <= timeMax)) {
-      const error = new RangeError(`${String(at)} is no time: milliseconds since 1970, within ±2^53`)
-      return policies.invalid(onInvalid, { record, reason: 'invalid-time', error, what: 'its event time is invalid' })
-    }
-    record.input.timestamps[record.index - record.input.first] = Math.floor(at)
+    const at = read(value, record, onInvalid)
+    if (at === undefined) return
+    record.input.timestamps[record.index - record.input.first] = at
     next(value, record)
-  }
-}
-
-/** Tells event time of each record before anybody else sees it, and gives it its stamp. */
-class Witness {
-  readonly push: Push
-  #partition: SourceTime | undefined
-
-  constructor({
-    node: { futureMax, onInvalid },
-    policies,
-    next,
-    now,
-  }: Pick<SourceParts, 'node' | 'policies' | 'next'> & { readonly now: () => number }) {
-    const leadMax = futureMax ?? Number.POSITIVE_INFINITY
-    this.push = (value, record) => {
-      const { timestamp } = record
-      if (timestamp - now() > leadMax) {
-        const error = new RangeError(`${timestamp} is more than ${leadMax} ms ahead of the clock (futureMax)`)
-        return policies.invalid(onInvalid, { record, reason: 'invalid-time', error, what: 'its event time is in the future' })
-      }
-      const stamp = this.#partition?.see(timestamp) ?? Number.NEGATIVE_INFINITY
-      if (stamp > Number.NEGATIVE_INFINITY) record.input.stamps.set(record.index, stamp)
-      next(value, record)
-    }
-  }
-
-  begin(partition: SourceTime): void {
-    this.#partition = partition
   }
 }

@@ -1,6 +1,7 @@
 /** The stateless steps as closures that call one another; each catches what its own function throws, and nothing from downstream. */
+import { inspect } from 'node:util'
 import type { Failed, Push } from '../source/push.ts'
-import type { BranchNode, FilterNode, FlatMapNode, MapNode, PeekNode, Value } from '../topology/node.ts'
+import type { BranchNode, FilterNode, FlatMapNode, LookupNode, MapNode, PeekNode, TableRows, Value } from '../topology/node.ts'
 import { refusePromise } from './policies.ts'
 
 export function map({ fn }: MapNode, failed: Failed, next: Push): Push {
@@ -52,6 +53,23 @@ export function peek({ fn }: PeekNode, failed: Failed, next: Push): Push {
       return failed('peek', error, record)
     }
     next(value, record)
+  }
+}
+
+/** @see LookupNode. `rows` are those of its table. */
+export function lookup({ keyOf, combine }: LookupNode, rows: TableRows, { failed, next }: { failed: Failed; next: Push }): Push {
+  return (value, record) => {
+    let combined: Value
+    try {
+      const key: unknown = keyOf(value, record)
+      if (key instanceof Promise) throw refusePromise(key)
+      if (typeof key !== 'string') throw new TypeError(`the key to look up is a string, and is ${inspect(key)} here`)
+      combined = combine(value, rows.get(key), record)
+      if (combined instanceof Promise) throw refusePromise(combined)
+    } catch (error) {
+      return failed('lookup', error, record)
+    }
+    next(combined, record)
   }
 }
 

@@ -5,6 +5,7 @@ import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { Key, WindowNode, WindowSpec } from '../topology/node.ts'
+import type { RecordTime } from './record-time.ts'
 import type { Outlets } from './window-rows.ts'
 
 export interface WindowParts<W extends WindowSpec = WindowSpec> {
@@ -12,6 +13,9 @@ export interface WindowParts<W extends WindowSpec = WindowSpec> {
   readonly view: StateView
   /** Of what comes in. */
   readonly input: Watermark
+  readonly time: RecordTime
+  /** The interval of the trigger, ms; null where it has none. */
+  readonly everyMs: number | null
   readonly failed: Failed
   readonly outlets: Outlets
   /** How the bytes of a key become the key again. */

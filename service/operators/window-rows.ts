@@ -17,6 +17,8 @@ export interface Outlets {
   readonly late: Push | undefined
   /** Records of sessions with `startsWith` that are in no session. */
   readonly outside?: Push | undefined
+  /** Told how many windows have closed, each key for itself, and the latest end of one, whether anybody takes their rows or not. */
+  readonly closed: (count: number, end: number) => void
 }
 
 export interface Bounds {
@@ -57,7 +59,8 @@ export class WindowRows {
 
   /** One window of several keys is final: its rows carry the last moment that is in it, so that an enclosing window takes them. */
   closed({ start, end }: Bounds, entries: readonly Entry[]): void {
-    const { append, update } = this.#outlets
+    const { append, update, closed } = this.#outlets
+    if (entries.length > 0) closed(entries.length, end)
     if (append === undefined && update === undefined) return
     const input = this.#input(new Float64Array(entries.length).fill(end - 1))
     for (const [i, { key, value }] of entries.entries()) {
@@ -88,6 +91,7 @@ export class WindowRows {
   /** Rows of windows that are not of one bucket, in the order given. */
   each(rows: readonly WindowRow[]): void {
     const { append, update } = this.#outlets
+    this.#count(rows)
     if (rows.length === 0 || (append === undefined && update === undefined)) return
     const input = this.#input(Float64Array.from(rows, ({ timestamp }) => timestamp))
     for (const [i, { start, end, key, aggregate, closedBy, replaces }] of rows.entries()) {
@@ -101,6 +105,17 @@ export class WindowRows {
       append?.(row, record)
       update?.(row, record)
     }
+  }
+
+  #count(rows: readonly WindowRow[]): void {
+    let count = 0
+    let latest = Number.NEGATIVE_INFINITY
+    for (const { closedBy, end } of rows) {
+      if (closedBy === undefined) continue
+      count += 1
+      latest = Math.max(latest, end)
+    }
+    if (count > 0) this.#outlets.closed(count, latest)
   }
 
   #input(timestamps: Float64Array): RecordInput {

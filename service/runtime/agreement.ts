@@ -1,4 +1,5 @@
 /** Whether the offsets, the progress records and the topics of a task say the same (P10): what it goes on from, or why it must not. */
+import type { OffsetMetadata } from '../commit/offset-metadata.ts'
 import type { ProgressRecord, SourcePosition } from '../commit/progress-record.ts'
 import { FatalError } from '../errors.ts'
 import { partitionKey } from '../kafka/offsets.ts'
@@ -24,8 +25,8 @@ export interface Agreement {
   readonly batch: number
   /** Of the last commit; null where there was none, or the task has no stores. */
   readonly progress: ProgressRecord | null
-  /** Of each source partition by its key, as it was committed with its offset; null where there is none yet. */
-  readonly watermarks: ReadonlyMap<string, number | null>
+  /** Of each source partition by its key, as they were committed with its offset; see OffsetMetadata. */
+  readonly watermarks: ReadonlyMap<string, OffsetMetadata['watermarks']>
 }
 
 /** `again` where somebody has committed meanwhile. @throws ChangelogLostError, FatalError, with the ways out */
@@ -62,7 +63,7 @@ export async function agree(context: TakingContext, task: ToAgree): Promise<Agre
     positions.push({ topic, topicId: metadata.id, partition, position: committed.offset })
   }
   const batch = Math.max(0, progress?.batch ?? 0, ...[...offsets.values()].map(({ parsed }) => parsed?.batch ?? 0))
-  const watermarks = new Map([...offsets].map(([key, { parsed }]) => [key, parsed?.watermark ?? null]))
+  const watermarks = new Map([...offsets].map(([key, { parsed }]) => [key, parsed?.watermarks ?? []]))
   return { positions, unread, partitionsAtStart, batch, progress, watermarks }
 }
 

@@ -20,7 +20,6 @@ export interface ProducedChanges {
 /** A worker's batch in the changelogs and outputs. */
 export interface ProducedBatch {
   readonly changes: readonly ProducedChanges[]
-  readonly reservedBytes: number
   /** True where the broker had some of it already, so that its offsets are unknown (P5). */
   readonly duplicate: boolean
 }
@@ -39,22 +38,23 @@ export function announceActivity({ outputs, parts }: WorkerResources, batch: Bat
 export async function produceBatch(resources: WorkerResources, batch: Batch): Promise<ProducedBatch> {
   const { outputs, queue, producer, topics, parts } = resources
   const now = parts.clock.monotonic()
-  const reports = batch.tasks.flatMap((task) => task.timeReports.take(now, (topic) => outputs.recordCounts().has(topic)))
+  const written = outputs.recordCounts()
+  const reports = batch.tasks.flatMap((task) => task.timeReports.take(now, (topic) => written.has(topic)))
   writeReports(outputs, parts.plan, reports, batch.time)
   const changes = batch.tasks.flatMap((task) => {
     task.moveTo(batch.slices.get(task.id) ?? [])
     return task.stores.map((store) => appendChangelog(resources, task, store))
   })
-  const reservedBytes = changes.reduce((sum, { bytes }) => sum + bytes, 0)
   resources.freeze(batch.frozen)
-  await queue.reserve(reservedBytes, resources.signal())
+  const bytes = changes.reduce((sum, change) => sum + change.bytes, 0)
+  await queue.reserve(bytes, resources.signal())
   await topics.resolve(outputs)
   const pending = outputs.batches()
   const produced = pending.length > 0 ? await producer.produce(pending) : []
   const ends = new Map<string, number>()
   for (const { topic, partition, baseOffset, count } of produced) ends.set(partitionKey(topic, partition), baseOffset + count)
   for (const { store } of changes) store.lastOffset = (ends.get(partitionKey(store.changelog, store.partition)) ?? 0) - 1
-  return { changes, reservedBytes, duplicate: produced.some(({ baseOffset }) => baseOffset < 0) }
+  return { changes, duplicate: produced.some(({ baseOffset }) => baseOffset < 0) }
 }
 
 /** Coalesced: one record a changed key, and the progress record behind them. */
@@ -90,19 +90,17 @@ export async function commitBatch(resources: WorkerResources, batch: Batch, prod
   const successor = (): Promise<Membership | null> =>
     membership.successor(batch.frozen, ids, 0.6 * parts.settings.transactionTimeoutMs)
   await producer.commitOffsets(parts.ids.group, batch.frozen.membership, offsets, successor)
-  await producer.end(true)
+  await producer.commit()
   parts.metrics.add('caudal_transactions_total', 1, { outcome: 'committed' })
   if (produced.duplicate) throw new RetakeError('a batch was produced twice: its offsets are unknown, though it was committed')
 }
 
 /** Step 6: the segment of each changelog goes to the apply queue; the batch counts. */
-export function applyBatch(resources: WorkerResources, batch: Batch, { changes, reservedBytes }: ProducedBatch): void {
+export function applyBatch(resources: WorkerResources, batch: Batch, { changes }: ProducedBatch): void {
   const { queue } = resources
-  let reserved = reservedBytes
   for (const { store, writes, bytes } of changes) {
     const to = store.lastOffset + 1
     queue.enqueue({ view: store.view, handle: store.handle, from: store.position, to, writes, reserved: bytes })
-    reserved -= bytes
     store.position = to
   }
   for (const task of batch.tasks) task.committed()

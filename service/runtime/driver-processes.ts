@@ -8,12 +8,10 @@ import type { Plan } from '../topology/plan.ts'
 import { Gate } from './gate.ts'
 import { localProcess } from './local-process.ts'
 import { SentOrder } from './sent-order.ts'
+import type { Prepared } from './start-up.ts'
 import type { Supervisor } from './supervisor.ts'
-import type { TopicFact } from './topic-facts.ts'
 
-export interface DriverWorld {
-  readonly plan: Plan
-  readonly topics: ReadonlyMap<string, TopicFact>
+export interface DriverWorld extends Prepared {
   readonly kafka: MemoryKafka
   readonly clock: ManualClock
   readonly workers: number
@@ -149,11 +147,12 @@ export class DriverProcesses {
   }
 
   #open(worker: number): DriverProcess {
-    const { plan, topics, kafka, clock, batchRecordsMax } = this.#world
+    const { plan, topics, tables, kafka, clock, batchRecordsMax } = this.#world
     const gate = new Gate()
     const supervisor = localProcess({
       plan,
       topics,
+      tables,
       clock,
       wire: kafka.wire(`driver-${worker}`),
       openBackend: () => new MemoryStoreBackend(),

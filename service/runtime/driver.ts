@@ -19,6 +19,14 @@ import type { BytesToSend, ReadRecord, RecordToSend, TestDriver, TestDriverOptio
 
 /** Starts a driver. The default interval of a `continuous` topology is 100 ms. */
 export async function testDriver(topology: Topology, options: TestDriverOptions = {}): Promise<TestDriver> {
+  return (await driverWith(topology, options)).driver
+}
+
+/** A driver, and the Kafka that it runs on. */
+export async function driverWith(
+  topology: Topology,
+  options: TestDriverOptions,
+): Promise<{ readonly driver: TestDriver; readonly kafka: MemoryKafka }> {
   const graph = graphOf(definitionOf(topology))
   const clock = new ManualClock(options.now ?? 0, options.seed)
   const kafka = new MemoryKafka({ clock })
@@ -26,7 +34,7 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
   for (const topic of requiredTopics(graph))
     kafka.createTopic(topic, { partitions, configs: { 'message.timestamp.after.max.ms': anyTime } })
   const cluster = new Cluster(kafka.wire('driver'), clock)
-  const { plan, topics } = await prepare({
+  const prepared = await prepare({
     graph,
     application: topology.name,
     cluster,
@@ -36,15 +44,14 @@ export async function testDriver(topology: Topology, options: TestDriverOptions 
     replicationFactor: -1,
   })
   const processes = new DriverProcesses({
-    plan,
-    topics,
+    ...prepared,
     kafka,
     clock,
     workers: options.workers ?? 1,
     batchRecordsMax: options.batchRecordsMax ?? 1_000_000,
   })
   await processes.start()
-  return new Driver(graph, processes, { clock, kafka, clockFollows: options.now === undefined })
+  return { driver: new Driver(graph, processes, { clock, kafka, clockFollows: options.now === undefined }), kafka }
 }
 
 /** As internal topics have it: records of any event time are taken. */

@@ -35,7 +35,7 @@ const nothing = () => {}
 
 /** A supervisor whose workers run in this thread. */
 export function localProcess(parts: LocalProcessParts): Supervisor {
-  const { plan, topics, clock, wire, settings, membership, log = silentLog, metrics = noMetrics } = parts
+  const { plan, topics, tables, clock, wire, settings, membership, log = silentLog, metrics = noMetrics } = parts
   return new Supervisor({
     workers: parts.workers ?? 1,
     clock,
@@ -50,7 +50,7 @@ export function localProcess(parts: LocalProcessParts): Supervisor {
           onRows: parts.onRows ?? nothing,
           openChannel: (ids, flags, receive) => {
             const own = { backend: parts.openBackend(), trigger: parts.openTrigger(), cut: parts.cut ?? cut }
-            const worker = { plan, topics, ids, settings, wire, clock, log, metrics, flags, ...own }
+            const worker = { plan, topics, tables, ids, settings, wire, clock, log, metrics, flags, ...own }
             return localChannel(worker, receive, () => wire.close())
           },
         },

@@ -50,7 +50,7 @@ const mayBeOpen: readonly ProducerState[] = ['open', 'positioned', 'failed']
 async function abortWhatIsOpen({ producer, parts }: WorkerResources): Promise<void> {
   if (!mayBeOpen.includes(producer.state)) return
   try {
-    await producer.end(false)
+    await producer.abort()
   } catch (error) {
     parts.log.warn({ error: String(error) }, 'the open transaction could not be aborted: the broker will, after its time-out')
   }

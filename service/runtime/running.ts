@@ -39,6 +39,8 @@ export interface SupervisorStatus {
   readonly workers: readonly WorkerStatus[]
   /** Why it is not ready, as sentences: what is awaited, what is away. */
   readonly reasons: readonly string[]
+  /** What keeps results back though it is ready, as sentences. */
+  readonly warnings?: readonly string[]
 }
 
 /** The first rows of a committed batch, of one print sink, as they are to be shown. */

@@ -27,6 +27,14 @@ export type ToWorker =
   | { readonly kind: 'end-of-sources' }
   | { readonly kind: 'stop'; readonly deadlineMs: number }
 
+/** A silent source partition that may not be idle. */
+export interface HeldPartition {
+  readonly topic: string
+  readonly partition: number
+  /** Of the wall clock, ms. */
+  readonly since: number
+}
+
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'running'; readonly task: TaskId }
@@ -37,6 +45,8 @@ export type FromWorker =
   | { readonly kind: 'heartbeat?' }
   | { readonly kind: 'rows'; readonly sink: string; readonly lines: readonly string[]; readonly time: number }
   | { readonly kind: 'metrics'; readonly snapshot: unknown }
+  /** All source partitions that hold windows open at present. */
+  | { readonly kind: 'held'; readonly partitions: readonly HeldPartition[] }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string; readonly where: string; readonly exitCode: 1 | 2 }
 

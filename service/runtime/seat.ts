@@ -5,7 +5,7 @@ import type { GroupEvents, GroupMember } from '../kafka/group-member.ts'
 import type { Log } from '../log.ts'
 import type { TaskId } from '../task-id.ts'
 import type { Rows, TaskStatus, WorkerStatus } from './running.ts'
-import type { FromWorker, SharedFlags, ToWorker } from './seam.ts'
+import type { FromWorker, HeldPartition, SharedFlags, ToWorker } from './seam.ts'
 
 /** The way to a worker: a thread's message port, or a call in the same thread. */
 export interface WorkerChannel {
@@ -46,6 +46,7 @@ export class Seat {
   #suspended = false
   #memberId = ''
   #metrics: unknown = null
+  #held: readonly HeldPartition[] = []
 
   constructor(parts: SeatParts) {
     this.#parts = parts
@@ -105,6 +106,14 @@ export class Seat {
       const { store, done, total } = restoring
       return [`task ${task} restores store ${store}: ${done} of ${total} changelog records`]
     })
+  }
+
+  /** What its tasks wait for that does not keep it from being ready, as sentences. */
+  warnings(): readonly string[] {
+    return this.#held.map(
+      ({ topic, partition, since }) =>
+        `${topic}, partition ${partition}, has been silent since ${new Date(since).toISOString()} and holds windows open, as its source has idleAfter: false: set idleAfter, or send it a record`,
+    )
   }
 
   /** P17: a worker that has work and makes no progress for `batchTimeoutMs` stops being a member, so that another takes its tasks. */
@@ -168,6 +177,9 @@ export class Seat {
         return this.#parts.onRows(message)
       case 'metrics':
         this.#metrics = message.snapshot
+        return
+      case 'held':
+        this.#held = message.partitions
         return
       case 'revoked':
         return this.#revoked(message.tasks)

@@ -44,7 +44,7 @@ export async function startReading(context: TakingContext, sources: readonly Sou
     metadata: encodeOffsetMetadata({
       batch: 0,
       partitionsAtStart: partitionsAtStart.get(topic) ?? 0,
-      watermark: null,
+      watermarks: [null],
       stores: {},
     }),
   }))

@@ -5,8 +5,10 @@ import { ConfigurationError, ConnectionError, FatalError, StoppedError } from '.
 import type { Cluster } from '../kafka/cluster.ts'
 import { ensureInternalTopics } from '../kafka/internal-topics.ts'
 import type { Log } from '../log.ts'
+import type { Tables } from '../operators/compile.ts'
 import type { Graph } from '../topology/graph.ts'
 import { type Plan, planOf, requiredTopics } from '../topology/plan.ts'
+import { loadTables } from './static-tables.ts'
 import { factsOf, type TopicFact } from './topic-facts.ts'
 
 export interface StartUpParts {
@@ -27,11 +29,14 @@ export interface Prepared {
   readonly plan: Plan
   /** Of every topic that the topology names, and of its own. */
   readonly topics: ReadonlyMap<string, TopicFact>
+  /** The rows of its static tables. */
+  readonly tables: Tables
 }
 
 /** @throws ConfigurationError with every defect; FatalError where no broker was reached in time */
 export async function prepare(parts: StartUpParts): Promise<Prepared> {
   const { graph, application, cluster } = parts
+  const tables = await loadTables(graph)
   await connect(parts)
   const named = requiredTopics(graph)
   const found = await cluster.topics(named)
@@ -47,7 +52,7 @@ export async function prepare(parts: StartUpParts): Promise<Prepared> {
   }))
   await ensureInternalTopics(cluster, specs)
   const topics = await factsOf(cluster, [...named, ...specs.map(({ name }) => name)])
-  return { plan, topics }
+  return { plan, topics, tables }
 }
 
 async function connect({ cluster, clock, log, startTimeoutMs, signal }: StartUpParts): Promise<void> {
@@ -70,8 +75,11 @@ async function connect({ cluster, clock, log, startTimeoutMs, signal }: StartUpP
 }
 
 function checkMetadataSize(plan: Plan): void {
-  const defects = plan.graph.subtopologies.flatMap(({ id, stores }) => {
-    const bytes = offsetMetadataBytesAtMost(stores.map(({ name }) => name))
+  const defects = plan.graph.subtopologies.flatMap(({ id, stores, withTimes }) => {
+    const bytes = offsetMetadataBytesAtMost(
+      stores.map(({ name }) => name),
+      withTimes.length,
+    )
     if (bytes <= offsetMetadataBytesMax) return []
     return [
       `sub-topology ${id} has ${stores.length} stores, whose offset metadata may take ${bytes} bytes, and Kafka allows ${offsetMetadataBytesMax}: give them shorter names, or split the topology`,

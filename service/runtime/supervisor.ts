@@ -53,7 +53,8 @@ export class Supervisor {
   status(): SupervisorStatus {
     const workers = this.#seats.map((seat) => seat.status())
     const reasons = this.#seats.flatMap((seat) => seat.reasons())
-    return { state: this.#state, since: this.#since, workers, reasons }
+    const warnings = this.#seats.flatMap((seat) => seat.warnings())
+    return { state: this.#state, since: this.#since, workers, reasons, warnings }
   }
 
   metricsSnapshots(): readonly unknown[] {

@@ -1,4 +1,5 @@
 /** Taking a task (P8–P11): stable offsets, acquire the stores, ask for the end, restore up to it; then it may run. */
+import type { OffsetMetadata } from '../commit/offset-metadata.ts'
 import type { ProgressRecord } from '../commit/progress-record.ts'
 import type { SourcePosition } from '../commit/progress-record.ts'
 import { StoppedError } from '../errors.ts'
@@ -23,8 +24,8 @@ export interface TakenTask {
   readonly stores: readonly RestoredStore[]
   /** Of the last commit; null where there was none, or the task has no stores. */
   readonly progress: ProgressRecord | null
-  /** Of each source partition by its key, as it was committed with its offset; null where there is none yet. */
-  readonly watermarks: ReadonlyMap<string, number | null>
+  /** Of each source partition by its key, as they were committed with its offset; see OffsetMetadata. */
+  readonly watermarks: ReadonlyMap<string, OffsetMetadata['watermarks']>
 }
 
 /** A leader that was just elected may not know its end yet: only what stays lost for so long is lost. */

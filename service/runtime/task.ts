@@ -10,6 +10,7 @@ import type { TaskPipeline } from '../operators/pipeline.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { StoreHandle } from '../state/store-backend.ts'
 import type { TaskId } from '../task-id.ts'
+import type { SlotClock } from '../time/slot-clock.ts'
 import type { Timekeeper } from './timekeeper.ts'
 import { TimeReports } from './time-reports.ts'
 import type { TakenTask } from './taking.ts'
@@ -42,6 +43,8 @@ export class Task {
   readonly stores: readonly TaskStore[]
   /** Null where nobody goes by event time. */
   readonly time: Timekeeper | null
+  /** Null where nobody goes by slots. */
+  readonly slots: SlotClock | null
   readonly timeReports: TimeReports
   readonly #keyKinds: KeyKinds
   readonly #sources: readonly Source[]
@@ -54,6 +57,7 @@ export class Task {
       readonly pipeline: TaskPipeline
       readonly stores: readonly TaskStore[]
       readonly time: Timekeeper | null
+      readonly slots: SlotClock | null
       readonly keyKinds: KeyKinds
     },
   ) {
@@ -62,6 +66,7 @@ export class Task {
     this.pipeline = parts.pipeline
     this.stores = parts.stores
     this.time = parts.time
+    this.slots = parts.slots
     this.timeReports = new TimeReports(taken.id, parts.pipeline.downstream, () => parts.time?.task.isIdle === true)
     this.#keyKinds = parts.keyKinds
     this.#batch = taken.batch
@@ -76,11 +81,11 @@ export class Task {
     return this.#batch + 1
   }
 
-  /** Looks at the clock: true where event time alone makes a batch worth while. `now`: monotonic, ms. */
-  observeTime(now: number): boolean {
-    if (this.time === null) return false
-    this.time.observe(now)
-    return this.pipeline.isDue || this.timeReports.isDue(now)
+  /** Looks at the clock: true where time alone makes a batch worth while. `now`: monotonic, and wall clock, ms. */
+  observeTime(now: { readonly monotonic: number; readonly wall: number }): boolean {
+    this.time?.observe(now.monotonic)
+    this.slots?.observe(now.wall)
+    return this.pipeline.isDue || this.timeReports.isDue(now.monotonic)
   }
 
   /** Moves the positions past the slices of a batch; they count once the batch is committed. */
@@ -100,9 +105,10 @@ export class Task {
       fingerprint,
       changelogId: store.changelogId,
       positions: this.#sources.map(({ topic, topicId, partition, position }) => ({ topic, topicId, partition, position })),
-      watermark: this.time?.watermark ?? null,
+      ...(this.time?.committed() ?? { watermark: null }),
       upstreamWatermarks: this.time?.task.reports() ?? {},
       keyKinds: this.#keyKinds.known(),
+      ...(this.slots === null ? {} : { slot: this.slots.value }),
     })
   }
 
@@ -118,7 +124,7 @@ export class Task {
       metadata: encodeOffsetMetadata({
         batch: this.batch,
         partitionsAtStart,
-        watermark: this.time?.watermarkOf(topic, partition) ?? null,
+        watermarks: this.time?.watermarksOf(topic, partition) ?? [null],
         stores,
       }),
     }))

@@ -5,6 +5,7 @@ import type { Compression } from '../kafka/records/compression.ts'
 import type { Wire } from '../kafka/wire/wire.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Tables } from '../operators/compile.ts'
 import type { StoreBackend } from '../state/store-backend.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { FromWorker, SharedFlags } from './seam.ts'
@@ -38,6 +39,7 @@ export interface WorkerParts {
   readonly settings: WorkerSettings
   /** Of every topic that the topology names, and of its own. */
   readonly topics: ReadonlyMap<string, TopicFact>
+  readonly tables: Tables
   readonly wire: Wire
   readonly backend: StoreBackend
   readonly clock: Clock

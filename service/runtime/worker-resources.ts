@@ -12,9 +12,11 @@ import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { Batch } from './batch.ts'
+import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
+import { slotClockOf } from './slot-clocks.ts'
 import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
@@ -53,6 +55,7 @@ export class WorkerResources {
   readonly heartbeats: HeartbeatRequests
   readonly tasks: TaskSet
   readonly purge: RepartitionPurge
+  readonly #held: HeldWatermarks
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
   #frozen: FrozenMembership | null = null
@@ -93,6 +96,7 @@ export class WorkerResources {
       compression: settings.compression,
     })
     this.printed = new PrintedRows(parts.post)
+    this.#held = new HeldWatermarks(parts)
     this.purge = new RepartitionPurge({ plan: parts.plan, cluster, clock, log })
     this.tasks = new TaskSet({
       clock,
@@ -167,7 +171,9 @@ export class WorkerResources {
     metrics.set('caudal_apply_queue_bytes', this.queue.bytes)
     metrics.set('caudal_tasks', this.tasks.running.size, { state: 'running' })
     metrics.set('caudal_tasks', this.tasks.takingCount, { state: 'restoring' })
-    for (const { feeds } of this.tasks.running.values()) for (const feed of feeds) reportLag(metrics, feed)
+    const tasks = [...this.tasks.running.values()]
+    for (const { feeds } of tasks) for (const feed of feeds) reportLag(metrics, feed)
+    this.#held.look(tasks.flatMap(({ time }) => time?.quiet() ?? []))
   }
 
   /** A stop with grace: what was committed reaches the backend, if that is not away for the time given. */
@@ -224,7 +230,7 @@ export class WorkerResources {
   }
 
   #open(taken: TakenTask): Task {
-    const { plan, settings, metrics, post } = this.parts
+    const { plan, settings, metrics, post, tables } = this.parts
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
@@ -235,20 +241,23 @@ export class WorkerResources {
     })
     const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
     const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
+    const slots = slotClockOf(plan, taken)
     const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
     const views = new Map(stores.map(({ name, view }) => [name, view]))
     const pipeline = compileTask(subtopology, {
       partition,
       plan,
       views,
+      tables,
       outputs: this.outputs,
       metrics,
       print: (rows) => this.printed.add(rows),
       keyKinds,
       time,
+      slots: slots ?? undefined,
     })
     post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores, time, keyKinds })
+    return new Task(taken, { feeds, pipeline, stores, time, slots, keyKinds })
   }
 
   #close(task: Task): void {

@@ -92,7 +92,10 @@ export class Worker {
           tasks.giveUpAll()
           break
         case 'end-of-sources':
-          for (const task of tasks.running.values()) task.time?.task.endOfSources()
+          for (const task of tasks.running.values()) {
+            task.time?.endOfSources()
+            task.slots?.end()
+          }
           break
         case 'stop':
           this.#isStopping = true
@@ -177,12 +180,12 @@ export class Worker {
       turn: this.#turn++,
     })
     this.#leftover = leftover
-    const now = clock.monotonic()
+    const now = { monotonic: clock.monotonic(), wall: clock.now() }
     // Time is looked at for all of them, whether there are records or not.
     const due = new Set([...tasks.running.values()].filter((task) => task.observeTime(now)))
     const touched = [...tasks.running.values()].filter((task) => due.has(task) || (slices.get(task.id)?.length ?? 0) > 0)
     if (touched.length === 0) return null
-    return { frozen, slices, tasks: touched, time: clock.now(), startedAt: clock.monotonic() }
+    return { frozen, slices, tasks: touched, time: now.wall, startedAt: now.monotonic }
   }
 
   /** The state backend being away is waited for, until there is mail: a revocation or a stop must not wait for Redis. */

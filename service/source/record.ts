@@ -18,6 +18,8 @@ export interface Origin {
 export interface Provenance {
   origin(input: RecordInput, index: number): Origin | undefined
   headers(input: RecordInput, index: number): RawHeaders
+  /** In a repartition topic behind which somebody goes by slots: where that begins in which the record was cut at its source. */
+  readonly slot?: (input: RecordInput, index: number) => number
 }
 
 /** The watermarks that the records of one input are older than, each that of its own source partition; kept for those that have one. */
@@ -71,6 +73,13 @@ export class RecordInput {
     const { topic, partition, columns, timestamps, first, provenance, stamps } = this
     return new RecordInput({ topic, partition, columns, timestamps, first, keys, provenance, stamps })
   }
+
+  /** The same records with event times that are still to be filled in, and no stamps. */
+  withTimes(): RecordInput {
+    const { topic, partition, columns, first, keys, provenance } = this
+    const timestamps = new Float64Array(this.timestamps.length)
+    return new RecordInput({ topic, partition, columns, timestamps, first, keys, provenance })
+  }
 }
 
 /** Stands for a key that was not decoded yet: every other value may be a key. */
@@ -108,6 +117,11 @@ export class StreamRecord implements RecordInfo {
   /** The watermark of its source partition that it is older than; −Infinity where it can't be late. */
   get stamp(): number {
     return this.#input.stamps.of(this.#index)
+  }
+
+  /** Where the slot begins in which it was cut at its source; −Infinity where no topic between told. */
+  get slot(): number {
+    return this.#input.provenance.slot?.(this.#input, this.#index) ?? Number.NEGATIVE_INFINITY
   }
 
   get headers(): RecordInfo['headers'] {
@@ -165,6 +179,11 @@ export class StreamRecord implements RecordInfo {
 
   get origin(): Origin | undefined {
     return this.#input.provenance.origin(this.#input, this.#index)
+  }
+
+  /** The same record with the event times of another input. */
+  withTimes(input: RecordInput): StreamRecord {
+    return new StreamRecord(input, this.#index, this.#keyLatin1 ?? undefined, this.#key)
   }
 
   /** The same record with another key. */

@@ -2,7 +2,7 @@
  * Event time of one task: what each of its inputs has said, and the watermark that follows from it, which is the least over its source
  * partitions and upstream tasks (DESIGN, time).
  */
-import type { Watermark } from './watermark.ts'
+import { leastOf, type Watermark } from './watermark.ts'
 
 /** What an upstream task last said of itself. */
 export type UpstreamReport = number | 'idle'
@@ -10,11 +10,10 @@ export type UpstreamReport = number | 'idle'
 /** How a task knows an upstream task: one may write to several of its topics. */
 export const upstreamId = (repartition: string, upstream: string): string => `${repartition}:${upstream}`
 
-/** One source partition, or one upstream task of a repartition topic. */
-interface Input {
-  watermark: number
-  /** Left out of the least. */
-  idle: boolean
+/** One upstream task of a repartition topic. */
+interface Upstream {
+  value: number
+  isIdle: boolean
 }
 
 /** Later than any event; a number that JSON and a double keep. */
@@ -27,9 +26,9 @@ export interface TaskTimeParts {
 
 export class TaskTime implements Watermark {
   #value: number
-  readonly #inputs: Input[] = []
+  readonly #inputs: Watermark[] = []
   readonly #sources: SourceTime[] = []
-  readonly #upstreams = new Map<string, Input>()
+  readonly #upstreams = new Map<string, Upstream>()
   /** While all inputs are idle: where the watermark stood when that began, and when it was. */
   #drift: { readonly from: number; readonly since: number } | null = null
 
@@ -43,7 +42,7 @@ export class TaskTime implements Watermark {
 
   /** True where no input has anything to say for the time being. */
   get isIdle(): boolean {
-    return this.#inputs.length > 0 && this.#inputs.every(({ idle }) => idle)
+    return this.#inputs.length > 0 && this.#inputs.every(({ isIdle }) => isIdle)
   }
 
   /** A source partition; `committed` is its own watermark, −Infinity for one that was never read. */
@@ -56,7 +55,7 @@ export class TaskTime implements Watermark {
 
   /** An upstream task, with what it had said when the task last committed; undefined where it was not heard of yet. */
   upstream(id: string, committed: UpstreamReport | undefined): void {
-    const input = { watermark: Number.NEGATIVE_INFINITY, idle: false }
+    const input = { value: Number.NEGATIVE_INFINITY, isIdle: false }
     this.#upstreams.set(id, input)
     this.#inputs.push(input)
     if (committed !== undefined) take(input, committed)
@@ -66,7 +65,7 @@ export class TaskTime implements Watermark {
   heard(id: string, report: UpstreamReport): void {
     let input = this.#upstreams.get(id)
     if (input === undefined) {
-      input = { watermark: this.#value, idle: false }
+      input = { value: this.#value, isIdle: false }
       this.#upstreams.set(id, input)
       this.#inputs.push(input)
     }
@@ -76,8 +75,8 @@ export class TaskTime implements Watermark {
 
   /** What each upstream has said, by its id; those that were not heard of are not in it. */
   reports(): Readonly<Record<string, UpstreamReport>> {
-    const heard = [...this.#upstreams].filter(([, { watermark, idle }]) => idle || watermark > Number.NEGATIVE_INFINITY)
-    return Object.fromEntries(heard.map(([id, { watermark, idle }]) => [id, idle ? 'idle' : watermark]))
+    const heard = [...this.#upstreams].filter(([, { value, isIdle }]) => isIdle || value > Number.NEGATIVE_INFINITY)
+    return Object.fromEntries(heard.map(([id, { value, isIdle }]) => [id, isIdle ? 'idle' : value]))
   }
 
   /** While every input is idle, time passes as on the clock, from where it stood, so that the last windows close. `now`: monotonic, ms. */
@@ -95,70 +94,63 @@ export class TaskTime implements Watermark {
     for (const source of this.#sources) source.end()
   }
 
-  /** The least over the inputs that are not idle; where all are, over those that have ever said something. */
   #moved(): void {
-    let [active, idle] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-    for (const input of this.#inputs) {
-      if (!input.idle) active = Math.min(active, input.watermark)
-      else if (input.watermark > Number.NEGATIVE_INFINITY) idle = Math.min(idle, input.watermark)
-    }
-    const least = active === Number.POSITIVE_INFINITY ? idle : active
-    if (least > this.#value && least !== Number.POSITIVE_INFINITY) this.#value = least
+    this.#value = Math.max(this.#value, leastOf(this.#inputs))
   }
 }
 
-function take(input: Input, report: UpstreamReport): void {
-  input.idle = report === 'idle'
-  if (report !== 'idle' && report > input.watermark) input.watermark = report
+function take(input: Upstream, report: UpstreamReport): void {
+  input.isIdle = report === 'idle'
+  if (report !== 'idle' && report > input.value) input.value = report
 }
 
 /** Event time of one source partition: its newest event time less the lateness that its source allows. */
-export class SourceTime implements Input {
-  #watermark: number
-  #idle = false
+export class SourceTime implements Watermark {
+  #value: number
+  #isIdle = false
   readonly #latenessMs: number
   readonly #moved: () => void
 
   constructor(latenessMs: number, committed: number, moved: () => void) {
     this.#latenessMs = latenessMs
-    this.#watermark = committed
+    this.#value = committed
     this.#moved = moved
   }
 
-  get watermark(): number {
-    return this.#watermark
+  get value(): number {
+    return this.#value
   }
 
-  get idle(): boolean {
-    return this.#idle
+  get isIdle(): boolean {
+    return this.#isIdle
   }
 
   /** Nothing has come for as long as the source allows. */
   becomeIdle(): void {
-    if (this.#watermark === endOfTime) return
-    this.#idle = true
+    if (this.#value === endOfTime) return
+    this.#isIdle = true
     this.#moved()
   }
 
   /** It has something to read again: from now on it holds the watermark where it is. */
   becomeActive(): void {
-    this.#idle = false
+    this.#isIdle = false
   }
 
   end(): void {
-    this.#idle = false
-    this.#watermark = endOfTime
+    this.#isIdle = false
+    this.#value = endOfTime
     this.#moved()
   }
 
   /** A record at `time` comes next. Returns its stamp: the watermark that it is older than, or −Infinity where it can't be late. */
   see(time: number): number {
     const watermark = time - this.#latenessMs
-    if (watermark > this.#watermark) {
-      this.#watermark = watermark
+    if (watermark > this.#value) {
+      this.#value = watermark
       this.#moved()
       return Number.NEGATIVE_INFINITY
     }
-    return time < this.#watermark ? this.#watermark : Number.NEGATIVE_INFINITY
+    return time < this.#value ? this.#value : Number.NEGATIVE_INFINITY
   }
 }

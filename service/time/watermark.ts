@@ -7,17 +7,34 @@ export interface Watermark {
   readonly isIdle: boolean
 }
 
-/** Of what comes from several places: the least. */
-export function leastOf(watermarks: readonly Watermark[]): Watermark {
-  const [first, ...others] = new Set(watermarks)
-  if (first === undefined) return { value: Number.NEGATIVE_INFINITY, isIdle: false }
-  if (others.length === 0) return first
-  return {
-    get value() {
-      return others.reduce((least, { value }) => Math.min(least, value), first.value)
-    },
-    get isIdle() {
-      return first.isIdle && others.every(({ isIdle }) => isIdle)
-    },
+/** The least over those that are not idle; where all are, over those that have ever said something. −Infinity where nobody has. */
+export function leastOf(watermarks: readonly Watermark[]): number {
+  let [active, idle] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (const { value, isIdle } of watermarks) {
+    if (!isIdle) active = Math.min(active, value)
+    else if (value > Number.NEGATIVE_INFINITY) idle = Math.min(idle, value)
+  }
+  const least = active === Number.POSITIVE_INFINITY ? idle : active
+  return least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least
+}
+
+/** Of streams that come together: the least of theirs. One that was idle may lie behind it when it wakes, so it remembers how far it was. */
+export class MergedWatermark implements Watermark {
+  readonly #inputs: readonly Watermark[]
+  #value: number
+
+  /** `committed`: −Infinity for a task that begins. */
+  constructor(inputs: readonly Watermark[], committed: number) {
+    this.#inputs = inputs
+    this.#value = committed
+  }
+
+  get value(): number {
+    this.#value = Math.max(this.#value, leastOf(this.#inputs))
+    return this.#value
+  }
+
+  get isIdle(): boolean {
+    return this.#inputs.every(({ isIdle }) => isIdle)
   }
 }

@@ -1,7 +1,8 @@
 /** A topology cut into sub-topologies at its repartition topics. */
-import type { StoreSpec, SourceNode, TopologyDefinition, TopologyNode } from './node.ts'
+import type { StoreSpec, SourceNode, TopologyDefinition, TopologyNode, WithTimeNode } from './node.ts'
 import { isRepartition, isSource } from './order.ts'
 import { type NamedRepartition, resolve } from './resolve.ts'
+import { slottedRepartitions } from './slot-flow.ts'
 import { timedRepartitions, timeStore } from './time-flow.ts'
 
 export type { NamedRepartition } from './resolve.ts'
@@ -19,6 +20,8 @@ export interface Subtopology {
   /** Names of `repartitionSources`, sorted. */
   readonly repartitionNames: readonly string[]
   readonly stores: readonly StoreSpec[]
+  /** In the order of `nodes`: what is committed of a withTime is found again by its place among them. */
+  readonly withTimes: readonly WithTimeNode[]
 }
 
 export interface Graph {
@@ -32,6 +35,8 @@ export interface Graph {
   readonly stores: readonly StoreSpec[]
   /** The names of those behind which somebody goes by event time. */
   readonly timedRepartitions: ReadonlySet<string>
+  /** The names of those behind which somebody goes by slots. */
+  readonly slottedRepartitions: ReadonlySet<string>
 }
 
 /** Cuts a valid definition. Sub-topology ids depend on topics, stores and repartition names alone, as the fingerprint does. */
@@ -52,6 +57,7 @@ export function graphOf(definition: TopologyDefinition): Graph {
     repartitions: nodes.filter(isNamedRepartition),
     stores: subtopologies.flatMap(({ stores }) => stores),
     timedRepartitions: timed,
+    slottedRepartitions: slottedRepartitions(components),
   }
 }
 
@@ -82,6 +88,7 @@ function subtopologyOf(nodes: readonly TopologyNode[], component: ReadonlySet<To
     sourceTopics: sources.flatMap((source) => source.topics.flatMap((topic) => topic.name ?? [])).sort(),
     repartitionNames: repartitionSources.map((node) => node.name).sort(),
     stores: members.flatMap((node) => node.stores),
+    withTimes: members.filter((node) => node.kind === 'withTime'),
   }
 }
 

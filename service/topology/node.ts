@@ -43,6 +43,22 @@ interface Common {
   readonly topics: readonly TopicUse[]
 }
 
+/** Rows that never change, by key. */
+export type TableRows = ReadonlyMap<string, Value>
+/** A file of rows, read when a worker starts. */
+export interface TableFile {
+  /** A path, from the working directory where it is relative, or a `file:` URL. */
+  readonly location: string | URL
+  readonly format: 'json' | 'jsonl' | 'csv'
+  readonly keyOf: (row: Value) => string
+}
+/** Rows given by the code of the topology, or by a file. */
+export interface StaticTable {
+  /** For messages and describe(): the file as it was given, or how many rows the code has. */
+  readonly source: string
+  readonly rows: TableRows | TableFile
+}
+
 export interface SourceNode extends Common {
   readonly kind: 'source'
   readonly key: Decoder<Key>
@@ -72,6 +88,20 @@ export interface FilterNode extends Common {
 export interface PeekNode extends Common {
   readonly kind: 'peek'
   readonly fn: UserFn
+}
+/** Each record with the row of a table: `undefined` where there is none. The table is no part of the fingerprint. */
+export interface LookupNode extends Common {
+  readonly kind: 'lookup'
+  readonly table: StaticTable
+  readonly keyOf: UserFn<string>
+  readonly combine: (value: Value, row: Value, record: RecordInfo) => Value
+}
+/** A new event time from here on: every source partition has a watermark of its own here, as the sources have theirs. */
+export interface WithTimeNode extends Common {
+  readonly kind: 'withTime'
+  readonly fn: UserFn<number>
+  /** ms by which a partition's watermark trails its newest event time. */
+  readonly latenessMs: number
 }
 export interface UnionNode extends Common {
   readonly kind: 'union'
@@ -106,7 +136,7 @@ export interface AggregateFunctions {
   readonly initial: (key: Key) => Value
   /** `undefined` deletes. */
   readonly add: (aggregate: Value, value: Value, record: RecordInfo) => Value
-  /** Takes out a value that `add` took in; undefined where that can't be done. */
+  /** Takes out a value that `add` took in; `undefined` deletes. Undefined itself where that can't be done. */
   readonly remove: ((aggregate: Value, value: Value) => Value) | undefined
   /** Two aggregates that are there (never `undefined`) as one; `left` is the earlier. Undefined where that can't be done. */
   readonly merge: ((left: Value, right: Value) => Value) | undefined
@@ -150,7 +180,14 @@ export interface SessionWindows {
   /** In which records meet the markers; always `'time'` where there are none. */
   readonly order: 'time' | 'arrival'
 }
-export type WindowSpec = AlignedWindows | SlidingWindows | SessionWindows
+/** The last `length` slots, which are intervals of the trigger, at every whole multiple of `slide` of them. */
+export interface BatchWindows {
+  readonly kind: 'batches'
+  readonly length: number
+  /** From 1 to `length`. */
+  readonly slide: number
+}
+export type WindowSpec = AlignedWindows | SlidingWindows | SessionWindows | BatchWindows
 /** An aggregate over windows. The one store is `stores[0]`; its codec is of the aggregate. Sessions always have `merge`. */
 export interface WindowNode extends Common, AggregateFunctions {
   readonly kind: 'window'
@@ -206,6 +243,8 @@ export type TopologyNode =
   | FlatMapNode
   | FilterNode
   | PeekNode
+  | LookupNode
+  | WithTimeNode
   | UnionNode
   | BranchNode
   | OutletNode

@@ -1,4 +1,4 @@
-/** Which parts of a topology go by event time: those with windows, and those from whose repartition topics such a part reads. */
+/** Which parts of a topology go by event time: those with windows (but of batches), and those from whose repartition topics such a part reads. */
 import type { StoreSpec, TopologyNode } from './node.ts'
 import { json } from '../codec/json.ts'
 
@@ -23,7 +23,9 @@ export function timedRepartitions(parts: readonly Part[]): ReadonlySet<string> {
 export const isTimed = (
   { nodes, repartitionSinks }: Pick<Part, 'nodes' | 'repartitionSinks'>,
   timed: ReadonlySet<string>,
-): boolean => nodes.some(({ kind }) => kind === 'window') || repartitionSinks.some(({ name }) => timed.has(name))
+): boolean =>
+  nodes.some((node) => node.kind === 'window' && node.windows.kind !== 'batches') ||
+  repartitionSinks.some(({ name }) => timed.has(name))
 
 /**
  * What upstream tasks have said of event time stands in the progress record, so a part that goes by it and has no state of its own gets a

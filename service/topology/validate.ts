@@ -1,8 +1,9 @@
 /** What is wrong with a topology as a whole; what one call can see is refused by that call. */
 import { ConfigurationError } from '../errors.ts'
-import type { SourceNode, TopologyDefinition, TopologyNode } from './node.ts'
+import type { SourceNode, TopologyDefinition, TopologyNode, WithTimeNode } from './node.ts'
 import { isRepartition, isSource, repartitionName, storesDownstream, topologicalOrder } from './order.ts'
 import { sourceDifferences } from './resolve.ts'
+import { hasBatchWindows } from './slot-flow.ts'
 
 /** @throws ConfigurationError with every defect, where there is one. */
 export function assertValid(definition: TopologyDefinition): void {
@@ -11,8 +12,10 @@ export function assertValid(definition: TopologyDefinition): void {
     ...sourceDefects(order.filter(isSource)),
     ...storeDefects(order),
     ...repartitionDefects(order),
+    ...timeDefects(order),
     ...loopDefects(order, definition),
     ...policyDefects(order.filter(isSource), definition),
+    ...triggerDefects(order, definition),
   ]
   if (defects.length > 0) throw new ConfigurationError(defects)
 }
@@ -65,6 +68,19 @@ function unnamedSentence(step: string, stores: readonly string[]): string {
   return `A ${step} needs a \`name\` for its repartition topic: it is named after the one store downstream, and this one ${found}.`
 }
 
+/** The watermark of a source partition ends where records of several partitions meet: at a repartition topic, and in a state. */
+function timeDefects(order: readonly TopologyNode[]): readonly string[] {
+  const isBarrier = (node: TopologyNode) => isRepartition(node) || node.stores.length > 0
+  return order
+    .filter((node): node is WithTimeNode => node.kind === 'withTime')
+    .flatMap((node) => topologicalOrder(node.inputs).find(isBarrier) ?? [])
+    .map((barrier) => {
+      const step = barrier.label ?? ('function' in barrier ? barrier.function : barrier.kind)
+      const what = barrier.name === undefined ? `a ${step}` : `${step} '${barrier.name}'`
+      return `A withTime stands behind ${what}, where the watermarks of the source partitions have become one: put withTime before the ${step}.`
+    })
+}
+
 function loopDefects(order: readonly TopologyNode[], definition: TopologyDefinition): readonly string[] {
   const topics = order.flatMap((node) => node.topics)
   const sources = new Set(topics.filter((topic) => topic.role === 'source').map((topic) => topic.name))
@@ -91,6 +107,16 @@ function policyDefects(sources: readonly SourceNode[], definition: TopologyDefin
     )
   if (definition.onError === 'dead-letter') defects.push("The topology has onError 'dead-letter' and no `deadLetterTopic`.")
   return [...new Set(defects)]
+}
+
+function triggerDefects(order: readonly TopologyNode[], { trigger }: TopologyDefinition): readonly string[] {
+  const names = order.filter(hasBatchWindows).map(({ name }) => `'${name}'`)
+  if (names.length === 0) return []
+  const what = `The windows of ${names.join(', ')} are counted in batches, and the topology has`
+  if (trigger === 'continuous')
+    return [`${what} the trigger 'continuous', which makes batches as data comes: give it a trigger { every }.`]
+  if (Number.isSafeInteger(trigger.everyMs)) return []
+  return [`${what} a trigger.every of ${trigger.everyMs} ms: give it a whole number of milliseconds.`]
 }
 
 const repeated = (names: readonly string[]): readonly string[] => [...new Set(names.filter((name, i) => names.indexOf(name) < i))]

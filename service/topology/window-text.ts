@@ -1,10 +1,10 @@
 /** Windows as text: for people, and for the fingerprint. */
 import { durationText } from '../duration.ts'
-import type { WindowNode, WindowSpec } from './node.ts'
+import type { AlignedWindows, BatchWindows, WindowNode, WindowSpec } from './node.ts'
 
 /** `tumbling 1 hour, grace 10 minutes`: kind and parameters, without those that are 0 or left out. */
 export function windowsText(windows: WindowSpec): string {
-  const { graceMs } = windows
+  const graceMs = windows.kind === 'batches' ? 0 : windows.graceMs
   return [...parameters(windows), ...(graceMs > 0 ? [`grace ${durationText(graceMs)}`] : [])].join(', ')
 }
 
@@ -16,6 +16,8 @@ function parameters(windows: WindowSpec): readonly string[] {
       const offset = offsetMs > 0 ? [`offset ${durationText(offsetMs)}`] : []
       return [advanceMs === sizeMs ? `tumbling ${size}` : `hopping ${size} every ${durationText(advanceMs)}`, ...offset]
     }
+    case 'batches':
+      return [`batches ${windows.length} every ${windows.slide}`]
     case 'sliding':
       return [`sliding ${durationText(windows.spanMs)}`]
     case 'session': {
@@ -30,16 +32,25 @@ function parameters(windows: WindowSpec): readonly string[] {
   }
 }
 
+/** Whether windows are kept as slices of time, which overlapping ones have in common, instead of each by itself. */
+export const sharesSlices = (windows: AlignedWindows | BatchWindows, { merge }: Pick<WindowNode, 'merge'>): boolean =>
+  merge !== undefined && (windows.kind === 'batches' ? windows.slide < windows.length : windows.advanceMs < windows.sizeMs)
+
 /**
- * What must be the same for the state of windows to be the same state: kind and sizes, without grace. Hopping windows may be kept as
- * slices where their aggregates can be merged or subtracted, so that belongs to it; of markers, that they are there.
+ * What must be the same for the state of windows to be the same state: kind and sizes, without grace; of hopping windows, whether they
+ * share slices; of windows of batches, whether values leave them; of markers, that they are there.
  */
-export function windowsLayout(windows: WindowSpec, { remove, merge }: Pick<WindowNode, 'remove' | 'merge'>): string {
+export function windowsLayout(windows: WindowSpec, functions: Pick<WindowNode, 'merge' | 'remove'>): string {
   switch (windows.kind) {
     case 'aligned': {
       const { sizeMs, advanceMs, offsetMs } = windows
-      const slices = { remove: remove !== undefined, merge: merge !== undefined }
-      return JSON.stringify({ aligned: [sizeMs, advanceMs, offsetMs], ...(advanceMs < sizeMs ? slices : {}) })
+      const slices = sharesSlices(windows, functions) ? { slices: true } : {}
+      return JSON.stringify({ aligned: [sizeMs, advanceMs, offsetMs], ...slices })
+    }
+    case 'batches': {
+      const inverse = functions.remove !== undefined
+      const state = inverse ? { inverse } : sharesSlices(windows, functions) ? { slices: true } : {}
+      return JSON.stringify({ batches: [windows.length, windows.slide], ...state })
     }
     case 'sliding':
       return JSON.stringify({ sliding: windows.spanMs })

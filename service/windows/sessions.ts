@@ -3,10 +3,13 @@ import type { Session } from '../codec/sessions.ts'
 
 export type { Session } from '../codec/sessions.ts'
 
-/** In the order of time; further apart than the gap. */
+/**
+ * In the order of their last events; further apart than the gap, but where the partition of a record that came between had passed the
+ * earlier one already.
+ */
 export type Sessions = readonly Session[]
 
-/** Where a record goes in: it joins the sessions from `from` to before `to`, none, one or two, and with them becomes [start, last]. */
+/** Where a record goes in: it joins the sessions from `from` to before `to`, none or one or more, and with them becomes [start, last]. */
 export interface Place {
   readonly from: number
   readonly to: number
@@ -14,15 +17,21 @@ export interface Place {
   readonly last: number
 }
 
+export interface Reach {
+  readonly gapMs: number
+  /** Sessions whose last event is older than this are closed to the record. */
+  readonly closed: number
+}
+
 /** Events exactly `gapMs` apart are of one session. */
-export function placeOf(time: number, sessions: Sessions, gapMs: number): Place {
+export function placeOf(time: number, sessions: Sessions, { gapMs, closed }: Reach): Place {
   let to = sessions.length
   let start = time
   let last = time
   // From the end: most records are the newest of their key.
-  while (to > 0 && startAt(sessions, to - 1) - time > gapMs) to -= 1
+  while (to > 0 && lastAt(sessions, to - 1) >= closed && startAt(sessions, to - 1) - time > gapMs) to -= 1
   let from = to
-  while (from > 0 && time - lastAt(sessions, from - 1) <= gapMs) {
+  while (from > 0 && lastAt(sessions, from - 1) >= closed && time - lastAt(sessions, from - 1) <= gapMs) {
     from -= 1
     start = Math.min(start, startAt(sessions, from))
     last = Math.max(last, lastAt(sessions, from))

@@ -9,7 +9,7 @@ import type { RecordBatchBuilder } from '../../service/kafka/records/record-batc
 import { KafkaWire } from '../../service/kafka/wire/kafka-wire.ts'
 import { bootstrapNode, type Wire } from '../../service/kafka/wire/wire.ts'
 import type { Log } from '../../service/log.ts'
-import { type PartitionEvents, partitions } from './events.ts'
+import { type PartitionRecords, partitions } from './input.ts'
 
 export const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
@@ -57,7 +57,7 @@ export class BenchCluster {
   }
 
   /** Writes events in a transaction that stays open: readers of committed records see none of them before `release`. */
-  async write(topic: string, events: readonly PartitionEvents[]): Promise<{ readonly ends: Ends; release(): Promise<void> }> {
+  async write(topic: string, events: readonly PartitionRecords[]): Promise<{ readonly ends: Ends; release(): Promise<void> }> {
     const transactionalId = `bench-${topic}`
     const identity = await this.#initProducerId(transactionalId)
     const first = await this.ends(topic)

@@ -2,7 +2,7 @@
 import { systemClock } from '../../service/clock.ts'
 import { BenchCluster } from './bench-cluster.ts'
 import { CaudalProcess } from './caudal-process.ts'
-import { partitions } from './events.ts'
+import { partitions } from './input.ts'
 import { produceSteadily, readSteadily, type SeenEvent } from './paced.ts'
 import { figureOf, type Figure, loadAverage } from './statistics.ts'
 

@@ -5,7 +5,7 @@ import { json } from '../../service/codec/json.ts'
 import { Fetcher } from '../../service/kafka/fetcher.ts'
 import type { RecordColumns } from '../../service/kafka/records/record-columns.ts'
 import { BenchCluster } from './bench-cluster.ts'
-import { type AdEvent, partitions } from './events.ts'
+import { partitions } from './input.ts'
 import type { Side, SideOptions } from './side.ts'
 
 /** As a worker has it by default. */
@@ -18,15 +18,15 @@ const work = {
     return bytes
   },
   parse: (columns: RecordColumns): number => {
-    let views = 0
+    let objects = 0
     for (let i = 0; i < columns.count; i++) {
-      const event = decode(columns.valueBuffer(i), columns.valueStart(i), columns.valueEnd(i))
-      if (event.type === 'view') views++
+      const value = decode(columns.valueBuffer(i), columns.valueStart(i), columns.valueEnd(i))
+      if (value !== null) objects++
     }
-    return views
+    return objects
   },
 }
-const decode = rangeDecoderOf(json<AdEvent>())
+const decode = rangeDecoderOf(json<object>())
 
 export async function openFetchSide({ brokers, topic }: SideOptions, kind: keyof typeof work): Promise<Side> {
   const bench = new BenchCluster(brokers)

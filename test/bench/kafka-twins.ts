@@ -1,7 +1,8 @@
 /** The same jobs written by hand with stock kafkajs: eachBatch, and a transaction a batch. */
 import kafkajs, { type EachBatchPayload, type Message, type Producer } from 'kafkajs'
-import { type AdEvent, partitions } from './events.ts'
 import type { Ends } from './bench-cluster.ts'
+import type { AdEvent } from './events.ts'
+import { partitions } from './input.ts'
 import type { Side, SideOptions } from './side.ts'
 
 const { Kafka, logLevel } = kafkajs

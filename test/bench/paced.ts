@@ -5,7 +5,7 @@ import { byTopic } from '../../service/kafka/partition-key.ts'
 import { partitionForKey } from '../../service/kafka/records/murmur2.ts'
 import { outsideTransactions, RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
 import type { BenchCluster } from './bench-cluster.ts'
-import { partitions } from './events.ts'
+import { partitions } from './input.ts'
 
 export interface TimedEvent {
   /** Of this process' monotonic clock, ms: when the event was handed to the producer. */

@@ -89,6 +89,7 @@ async function compiled(
     partition: 0,
     plan,
     views,
+    tables: new Map(),
     outputs,
     metrics: noMetrics,
     print: () => {},

@@ -9,10 +9,8 @@ import { openTopologySide } from './topology-side.ts'
 const open = {
   decode: (options: SideOptions) => openFetchSide(options, 'decode'),
   parse: (options: SideOptions) => openFetchSide(options, 'parse'),
-  count: (options: SideOptions) => openTopologySide(options, 'count'),
-  countMany: (options: SideOptions) => openTopologySide(options, 'countMany'),
-  countRedis: (options: SideOptions) => openTopologySide(options, 'countRedis'),
-  pass: (options: SideOptions) => openTopologySide(options, 'pass'),
+  topology: (options: SideOptions) => openTopologySide(options, 'topologies.ts'),
+  windows: (options: SideOptions) => openTopologySide(options, 'window-topologies.ts'),
   kafkajsCount: openKafkajsCount,
   kafkajsPass: openKafkajsPass,
 } satisfies Record<SideKind, (options: SideOptions) => Promise<Side>>

@@ -10,13 +10,16 @@ export interface Side {
 
 export interface SideOptions {
   readonly brokers: readonly string[]
+  /** Null: state is in memory. */
   readonly redisUrl: string | null
   /** Reads `<topic>-in`. */
   readonly topic: string
+  /** The name of the keyBy that the topology has, if it has one. */
+  readonly repartition: string | null
 }
 
-/** What a side can be asked to be. */
-export type SideKind = 'decode' | 'parse' | 'count' | 'countMany' | 'countRedis' | 'pass' | 'kafkajsCount' | 'kafkajsPass'
+/** What a side can be asked to be: our fetch alone, a topology of `topologies.ts` or `window-topologies.ts`, or its twin by hand. */
+export type SideKind = 'decode' | 'parse' | 'topology' | 'windows' | 'kafkajsCount' | 'kafkajsPass'
 
 export type ToSide = { readonly kind: 'run'; readonly ends: Ends } | { readonly kind: 'close' }
 export type FromSide =

@@ -2,15 +2,22 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { BenchCluster } from './bench-cluster.ts'
-import { eventsOf, type PartitionEvents } from './events.ts'
+import type { PartitionRecords } from './input.ts'
+import { type InputKind, Inputs } from './inputs.ts'
 import type { FromSide, SideKind, SideOptions, SideRun, ToSide } from './side.ts'
 import { loadAverage } from './statistics.ts'
 
 export interface SideSpec {
   readonly kind: SideKind
+  /** In the report. */
+  readonly name: string
   /** Reads `<topic>-in`. */
   readonly topic: string
-  readonly keys: number
+  readonly input: InputKind
+  readonly records: number
+  readonly usesRedis: boolean
+  /** The name of the keyBy that the topology has, if it has one. */
+  readonly repartition: string | null
 }
 
 export interface SideResult extends SideSpec {
@@ -22,7 +29,6 @@ export interface ThroughputOptions {
   readonly brokers: readonly string[]
   readonly redisUrl: string | null
   readonly sides: readonly SideSpec[]
-  readonly records: number
   readonly runs: number
   readonly progress: (line: string) => void
 }
@@ -33,23 +39,25 @@ export async function measureThroughput(options: ThroughputOptions): Promise<rea
   const { brokers, redisUrl, sides, runs, progress } = options
   const bench = new BenchCluster(brokers)
   await bench.createTopics(sides.flatMap(({ topic }) => ['in', ...otherTopics].map((end) => `${topic}-${end}`)))
-  const input = new Input(options.records)
+  const inputs = new Inputs()
   const results = new Map<SideSpec, { runs: SideRun[]; loadAverages: number[] }>()
   const processes: SideProcess[] = []
   try {
     for (const spec of sides) {
-      processes.push(await SideProcess.open(spec, { brokers, redisUrl, topic: spec.topic }))
+      const { topic, repartition, usesRedis } = spec
+      processes.push(await SideProcess.open(spec, { brokers, redisUrl: usesRedis ? redisUrl : null, topic, repartition }))
       results.set(spec, { runs: [], loadAverages: [] })
     }
     for (let run = 1; run <= runs; run++) {
       for (const side of processes) {
         const { spec } = side
-        const measured = await side.run(bench, input.of(spec.keys))
+        const measured = await side.run(bench, inputs.of(spec.input, spec.records, run - 1))
         results.get(spec)?.runs.push(measured)
         results.get(spec)?.loadAverages.push(loadAverage())
+        await assertWritten(bench, spec)
         for (const end of ['in', ...otherTopics]) await bench.empty(`${spec.topic}-${end}`)
-        const perSecond = options.records / measured.seconds
-        const cpu = (measured.cpuSeconds * 1e6) / options.records
+        const perSecond = spec.records / measured.seconds
+        const cpu = (measured.cpuSeconds * 1e6) / spec.records
         progress(`run ${run} of ${runs}, ${spec.topic}: ${cpu.toFixed(2)} CPU s per million, ${Math.round(perSecond)} records/s`)
       }
     }
@@ -60,20 +68,11 @@ export async function measureThroughput(options: ThroughputOptions): Promise<rea
   }
 }
 
-/** Made once for each number of keys, and written again for each run. */
-class Input {
-  readonly #records: number
-  readonly #byKeys = new Map<number, readonly PartitionEvents[]>()
-
-  constructor(records: number) {
-    this.#records = records
-  }
-
-  of(keys: number): readonly PartitionEvents[] {
-    const events = this.#byKeys.get(keys) ?? eventsOf(this.#records, keys, Date.now())
-    this.#byKeys.set(keys, events)
-    return events
-  }
+/** A topology that had nothing to say was not measured. */
+async function assertWritten(bench: BenchCluster, { kind, topic }: SideSpec): Promise<void> {
+  if (kind !== 'topology' && kind !== 'windows') return
+  const ends = await bench.ends(`${topic}-out`)
+  if (ends.every((end) => end === 0)) throw new Error(`${topic} wrote nothing`)
 }
 
 class SideProcess {
@@ -95,8 +94,8 @@ class SideProcess {
   }
 
   /** One run: the input is written unseen, the side is armed, and the input becomes visible. */
-  async run(bench: BenchCluster, events: readonly PartitionEvents[]): Promise<SideRun> {
-    const written = await bench.write(`${this.spec.topic}-in`, events)
+  async run(bench: BenchCluster, input: readonly PartitionRecords[]): Promise<SideRun> {
+    const written = await bench.write(`${this.spec.topic}-in`, input)
     const armed = this.#message('armed')
     this.#child.send({ kind: 'run', ends: written.ends } satisfies ToSide)
     await armed

@@ -2,36 +2,53 @@
 import { defaultConfiguration } from '../../service/config.ts'
 import { startSupervisor } from '../../service/start-supervisor.ts'
 import { systemClock } from '../../service/clock.ts'
-import { BenchCluster, silent } from './bench-cluster.ts'
-import { partitions } from './events.ts'
+import { repartitionTopic } from '../../service/topology/names.ts'
+import { BenchCluster, type Ends, silent } from './bench-cluster.ts'
+import { partitions } from './input.ts'
 import type { Side, SideOptions } from './side.ts'
 
 /** How often it is looked whether the last commit was made: part of the error of the time, and of the cost. */
 const pollEveryMs = 25
 
-export async function openTopologySide({ brokers, redisUrl, topic }: SideOptions, exportName: string): Promise<Side> {
+/** `count-many` is exported as `countMany`. */
+const exportOf = (topic: string): string => topic.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+/** `file`: in this folder. */
+export async function openTopologySide(options: SideOptions, file: string): Promise<Side> {
+  const { brokers, redisUrl, topic } = options
   const { kafka, redis } = defaultConfiguration
   const configuration = {
     ...defaultConfiguration,
     applicationId: topic,
     kafka: { ...kafka, brokers },
-    redis: { ...redis, url: exportName === 'countRedis' ? redisUrl : null },
+    redis: { ...redis, url: redisUrl },
     logLevel: 'error' as const,
   }
-  const topologyUrl = new URL('topologies.ts', import.meta.url)
-  const supervisor = await startSupervisor({ configuration, topologyUrl, exportName, log: silent })
+  const topologyUrl = new URL(file, import.meta.url)
+  const supervisor = await startSupervisor({ configuration, topologyUrl, exportName: exportOf(topic), log: silent })
   const running = () => supervisor.status().workers.flatMap(({ tasks }) => tasks.filter(({ state }) => state === 'running'))
   const failed = supervisor.outcome.then(({ error }) => {
     throw error ?? new Error('the topology has stopped')
   })
   failed.catch(() => {})
-  while (running().length < partitions) await Promise.race([systemClock.sleep(20), failed])
+  const tasks = options.repartition === null ? partitions : 2 * partitions
+  while (running().length < tasks) await Promise.race([systemClock.sleep(20), failed])
   const bench = new BenchCluster(brokers)
   return {
-    finish: (ends) => Promise.race([bench.committed(topic, `${topic}-in`, ends, pollEveryMs), failed]),
+    finish: (ends) => Promise.race([finish(bench, options, ends), failed]),
     close: async () => {
       await supervisor.stop()
       await bench.close()
     },
   }
+}
+
+/** What was read is committed, and what came of it behind a keyBy too. */
+async function finish(bench: BenchCluster, { topic, repartition }: SideOptions, ends: Ends): Promise<void> {
+  await bench.committed(topic, `${topic}-in`, ends, pollEveryMs)
+  if (repartition === null) return
+  const between = repartitionTopic(topic, repartition)
+  // The last offset of a partition is that of a transaction's marker, for which nobody makes a batch.
+  const written = (await bench.ends(between)).map((end) => end - 1)
+  await bench.committed(topic, between, written, pollEveryMs)
 }

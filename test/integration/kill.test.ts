@@ -4,7 +4,8 @@
  */
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { seededRandom, seedOfRun } from '../support/random.ts'
+import { seededRandom } from '../../service/seeded-random.ts'
+import { seedOfRun } from '../support/random.ts'
 import { noKafka, servers } from '../support/servers.ts'
 import { Stage } from '../support/stage.ts'
 

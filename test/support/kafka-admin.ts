@@ -27,6 +27,10 @@ export class KafkaAdmin {
     await this.#admin.createTopics({ topics: wanted, waitForLeaders: true })
   }
 
+  deleteTopics(topics: readonly string[]): Promise<void> {
+    return this.#admin.deleteTopics({ topics: [...topics] })
+  }
+
   async topics(): Promise<readonly string[]> {
     return this.#admin.listTopics()
   }

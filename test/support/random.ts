@@ -1,15 +1,4 @@
-/** Random numbers that a seed brings back. */
+/** The seed of what a test leaves to chance. */
 
 /** The seed of this run: CAUDAL_SEED, or another one each time. */
 export const seedOfRun = (): number => Number(process.env['CAUDAL_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-
-/** Numbers from 0 to below 1: mulberry32. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}

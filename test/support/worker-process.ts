@@ -1,9 +1,9 @@
 /** `caudal run` in a process of its own, as a test starts, watches, kills and stops it. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 
 export interface WorkerOptions {
-  /** A file in `topologies/` beside this one. */
+  /** A file in `topologies/` beside this one, or any by its whole path. */
   readonly topology: string
   /** What the topology's file reads from its environment, such as the prefix of its topics. */
   readonly environment: Readonly<Record<string, string>>
@@ -57,7 +57,7 @@ export class WorkerProcess {
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CAUDAL_') && name !== 'NODE_TEST_CONTEXT')
     const child = spawn(
       process.execPath,
-      [main, 'run', join(import.meta.dirname, 'topologies', topology), '--http-port', '0', ...given],
+      [main, 'run', resolve(import.meta.dirname, 'topologies', topology), '--http-port', '0', ...given],
       { env: { ...Object.fromEntries(own), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
     )
     alive.add(child)

@@ -10,6 +10,7 @@ import {
   nullable,
   session,
   sliding,
+  staticTable,
   stream,
   structured,
   text,
@@ -104,6 +105,26 @@ const accounts = stream('accounts-cdc', { value: nullable(json<Account>()) })
   .byKey()
   .toTable('accounts')
 export const bank = topology('bank', [accounts.to('accounts', { value: json() })], { trigger: 'continuous' })
+
+// Rows from a file, found by a field of each record.
+type Shop = { id: string; name: string }
+const shops = staticTable('shops.csv', { key: (shop: Shop) => shop.id })
+const discounts = staticTable({ tea: 0.1, bread: 0 })
+export const prices = topology(
+  'prices',
+  purchases
+    .lookup(
+      shops,
+      (p) => p.city,
+      (p, shop) => ({ ...p, shop: shop?.name ?? 'unknown' }),
+    )
+    .lookup(
+      discounts,
+      (p) => p.product,
+      (p, discount = 0) => ({ shop: p.shop, amount: p.amount * (1 - discount) }),
+    )
+    .to('prices', { value: json() }),
+)
 
 // Types flow.
 type A = { t: 'a' }
@@ -210,6 +231,15 @@ lessons.keyBy((l) => ({ room: l.room }))
 dated.byKey().toTable('dated')
 // @ts-expect-error the time of an event is a number
 stream('late', { value: json<Lesson>(), time: (l) => l.room })
+const [nothing, later] = [() => 0, async () => 0]
+// @ts-expect-error a key to look up is text
+purchases.lookup(discounts, ({ amount }) => amount, nothing)
+// @ts-expect-error a row may be missing
+purchases.lookup(shops, String, (_, shop) => shop.name)
+// @ts-expect-error lookups are synchronous
+purchases.lookup(discounts, String, later)
+// @ts-expect-error rows of a file need a key
+staticTable('shops.csv')
 // @ts-expect-error bytes are no text
 stream('raw', { value: bytes() }).to('x', { value: text() })
 // @ts-expect-error a record's function sees the record's own key

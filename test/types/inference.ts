@@ -3,6 +3,7 @@ import { expectTypeOf } from 'expect-type'
 import { z } from 'zod'
 import type {
   ClosedBy,
+  GlobalTable,
   IsJson,
   KeyedStream,
   OutputMode,
@@ -15,7 +16,19 @@ import type {
   WindowedTable,
   Windows,
 } from '../../service/index.ts'
-import { float64, hopping, int64, json, nullable, session, sliding, stream, structured, tumbling } from '../../service/index.ts'
+import {
+  float64,
+  hopping,
+  int64,
+  json,
+  nullable,
+  session,
+  sliding,
+  staticTable,
+  stream,
+  structured,
+  tumbling,
+} from '../../service/index.ts'
 
 type Narrow = { t: 'a'; n: number }
 type Wide = { t: string }
@@ -40,6 +53,11 @@ expectTypeOf(narrow.map((v, record) => [v.n, record.key] as const)).toEqualTypeO
 expectTypeOf(narrow.flatMap((v) => [v.n, v.t])).toEqualTypeOf<Stream<string, number | 'a'>>()
 expectTypeOf(narrow.filter((v) => v.n > 0)).toEqualTypeOf<Stream<string, Narrow>>()
 expectTypeOf(narrow.peek(() => {})).toEqualTypeOf<Stream<string, Narrow>>()
+expectTypeOf(narrow.withTime((v) => v.n, { lateness: '10 minutes' })).toEqualTypeOf<Stream<string, Narrow>>()
+// @ts-expect-error an event time is a number
+narrow.withTime((v) => v.t)
+// @ts-expect-error and it is there at once
+narrow.withTime(async (v) => v.n)
 const mixed = narrow.map((v): string | number => v.n)
 expectTypeOf(mixed.filter((v): v is number => typeof v === 'number')).toEqualTypeOf<Stream<string, number>>()
 expectTypeOf(mixed.filter((v) => typeof v === 'number')).toEqualTypeOf<Stream<string, number>>()
@@ -47,6 +65,14 @@ const branches = mixed.branch({ texts: (v): v is string => typeof v === 'string'
 expectTypeOf(branches.texts).toEqualTypeOf<Stream<string, string>>()
 expectTypeOf(branches.more).toExtend<Stream<string, string | number>>()
 expectTypeOf(branches.rest).toEqualTypeOf<Stream<string, string | number>>()
+
+const ages = staticTable({ a: 1, b: 2 })
+expectTypeOf(ages).toEqualTypeOf<GlobalTable<number>>()
+expectTypeOf(staticTable(new Map([['a', { n: 1 }]]))).toEqualTypeOf<GlobalTable<{ n: number }>>()
+expectTypeOf(staticTable('a.csv', { key: (row: Wide) => row.t })).toEqualTypeOf<GlobalTable<Wide>>()
+expectTypeOf(narrow.lookup(ages, String, (v, age, record) => ({ ...v, age, at: record.timestamp }))).toEqualTypeOf<
+  Stream<string, { t: 'a'; n: number; age: number | undefined; at: number }>
+>()
 
 // Keys are widened: what keyBy returned is one of many.
 expectTypeOf(narrow.keyBy((v) => v.t)).toEqualTypeOf<KeyedStream<string, Narrow>>()

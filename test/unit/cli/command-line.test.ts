@@ -29,7 +29,7 @@ suite('command line', () => {
   })
 
   test('dev has a file of its own, run has none', () => {
-    assert.equal(read('dev').file, 'topologies/customer-spend.ts')
+    assert.equal(read('dev').file, 'topologies/hourly-purchases.ts')
     assert.deepEqual(read('run').defects, ['a topology file is needed: caudal run <file>'])
   })
 

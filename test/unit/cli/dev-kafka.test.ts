@@ -37,7 +37,7 @@ test('a key keeps to its partition', async () => {
     assert.equal(
       await kafka.append(
         'purchases',
-        keys.map((key) => ({ key, value })),
+        keys.map((key) => ({ key, value, timestamp: 0 })),
       ),
       6,
     )
@@ -50,15 +50,27 @@ test('a key keeps to its partition', async () => {
   await close()
 })
 
+test('the newest timestamp of a topic, over all its partitions', async () => {
+  const { kafka, close } = open()
+  await kafka.ensureTopics(['purchases'], 4)
+  assert.equal(await kafka.newestTimestamp('purchases'), -1)
+  await kafka.append(
+    'purchases',
+    [3, 9, 7, 5].map((timestamp) => ({ key: `key-${timestamp}`, value: '', timestamp })),
+  )
+  assert.equal(await kafka.newestTimestamp('purchases'), 9)
+  await close()
+})
+
 test('the tail begins at the end and shows the newest rows', async () => {
   const { kafka, close } = open()
   await kafka.ensureTopics(['out'], 1)
-  await kafka.append('out', [{ key: 'old', value: 'x' }])
+  await kafka.append('out', [{ key: 'old', value: 'x', timestamp: 0 }])
   const tail = await Tail.open(kafka, systemClock, ['out'])
   await kafka.append('out', [
-    { key: 'a', value: '1' },
-    { key: 'b', value: '2' },
-    { key: 'c', value: '3' },
+    { key: 'a', value: '1', timestamp: 0 },
+    { key: 'b', value: '2', timestamp: 0 },
+    { key: 'c', value: '3', timestamp: 0 },
   ])
   let rows: readonly ShownRow[] = []
   while (rows.length === 0) {

@@ -10,7 +10,8 @@ import { ManualClock } from '../../../service/memory/manual-clock.ts'
 function open(append: (records: readonly KeyedText[]) => number) {
   const clock = new ManualClock(0)
   const kafka = { append: async (_topic: string, records: readonly KeyedText[]) => append(records) }
-  const feeder = new Feeder({ kafka, clock, log: silentLog, seed: 1, perSecond: 200 })
+  const now = () => 7 * clock.monotonic()
+  const feeder = new Feeder({ kafka, clock, now, log: silentLog, seed: 1, perSecond: 200 })
   const run = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 50) {
       await turn()
@@ -27,6 +28,18 @@ test('the rate is kept', async () => {
   await run(2_000)
   assert.equal(feeder.sent, 400)
   await feeder.stop()
+})
+
+test('purchases have the time that is given, and so have their records', async () => {
+  const sent: KeyedText[] = []
+  const { feeder, run } = open((records) => sent.push(...records))
+  feeder.start()
+  await run(1_000)
+  await feeder.stop()
+  assert.ok(sent.every(({ timestamp }) => timestamp % 350 === 0))
+  assert.equal(sent.at(-1)?.timestamp, 7_000)
+  for (const { value, timestamp } of sent)
+    assert.ok(Date.parse((JSON.parse(value) as { readonly invoiceDate: string }).invoiceDate) <= timestamp)
 })
 
 test('a broker that is away is tried again, and only what it took is counted', async () => {

@@ -26,6 +26,7 @@ const input: FrameInput = {
     recordsOut: 8,
     lag: 5,
     batches: 77,
+    closed: [],
   },
   rows: [
     { from: 'totals', text: 'ann  1', time: 0 },
@@ -60,6 +61,12 @@ test('no line is wider than the terminal', () => {
 test('only the newest rows are shown where there is little room', () => {
   assert.doesNotMatch(plain({ rowsMax: 1 }).join('\n'), /ann/)
   assert.doesNotMatch(plain({ rowsMax: 0 }).join('\n'), /newest/)
+})
+
+test('rows of several topics say which they are of', () => {
+  const rows = [...input.rows, { from: 'late', text: 'cy  3', time: 2_000 }]
+  const text = plain({ rows }).join('\n')
+  assert.match(text, /newest rows of totals, late\n {2}00:00:00 {2}totals: ann {2}1\n.*\n {2}00:00:02 {2}late: cy {2}3/)
 })
 
 test('it can be drawn before anything is known', () => {

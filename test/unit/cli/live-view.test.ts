@@ -18,6 +18,7 @@ const observation: Observation = {
   recordsOut: 0,
   lag: 0,
   batches: 0,
+  closed: [],
 }
 const caption = { command: 'run', application: 'spend', sources: ['a'], sinks: ['b'], pointers: [] }
 

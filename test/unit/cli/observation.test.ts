@@ -18,11 +18,21 @@ test('figures add up over workers, without what the application keeps for itself
     metrics.set('caudal_lag_records', 3, { topic: 'purchases', partition: '0' })
   }
   const snapshots = [await one.snapshot(), await two.snapshot()]
-  assert.deepEqual(figuresOf(snapshots, isInternal), { recordsIn: 10, recordsOut: 4, lag: 6, batches: 2 })
+  assert.deepEqual(figuresOf(snapshots, isInternal), { recordsIn: 10, recordsOut: 4, lag: 6, batches: 2, closed: [] })
 })
 
 test('without metrics all is nought', () => {
-  assert.deepEqual(figuresOf([], isInternal), { recordsIn: 0, recordsOut: 0, lag: 0, batches: 0 })
+  assert.deepEqual(figuresOf([], isInternal), { recordsIn: 0, recordsOut: 0, lag: 0, batches: 0, closed: [] })
+})
+
+test('closed windows add up over workers, with the latest end of all', async () => {
+  const [one, two] = [new PromMetrics(), new PromMetrics()]
+  for (const [partition, metrics] of [one, two].entries()) {
+    metrics.add('caudal_windows_closed_total', 3, { store: 'hours' })
+    metrics.set('caudal_window_end_seconds', 7_200 - partition * 3_600, { store: 'hours', partition: String(partition) })
+  }
+  const { closed } = figuresOf([await one.snapshot(), await two.snapshot()], isInternal)
+  assert.deepEqual(closed, [{ store: 'hours', windows: 6, end: 7_200_000 }])
 })
 
 test('rates are over the last five seconds', async () => {

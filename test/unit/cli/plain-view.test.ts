@@ -16,6 +16,7 @@ const observation: Observation = {
   recordsOut: 500,
   lag: 3,
   batches: 12,
+  closed: [],
 }
 
 function open() {
@@ -51,8 +52,8 @@ test('a start that takes long is not silent', () => {
   assert.equal(lines.length, 3)
 })
 
-test('rows as they come', () => {
+test('rows as they come, each with the time at which it was written', () => {
   const { view, lines } = open()
   view.rows([{ from: 'totals', text: 'ann  1', time: 61_000 }])
-  assert.deepEqual(lines, ['00:01:01 totals: ann  1\n'])
+  assert.deepEqual(lines, ['00:00:00 totals: ann  1\n'])
 })

@@ -85,6 +85,20 @@ test('a bounded run stops by itself and counts the rows of output topics', async
   assert.ok(seen.lines.length >= 1)
 })
 
+test('windows that have closed are told once', async () => {
+  const metrics = new PromMetrics()
+  metrics.add('caudal_windows_closed_total', 5, { store: 'hours' })
+  metrics.set('caudal_window_end_seconds', 3_600, { store: 'hours', partition: '0' })
+  const { seen, run, pass } = await stage(metrics)
+  const running = run(3)
+  await pass(3_250)
+  await running
+  assert.deepEqual(
+    seen.lines.filter((line) => line.includes('closed')),
+    ['00:00:00 closed up to 1970-01-01T01:00:00Z · hours · 5 final rows\n'],
+  )
+})
+
 test('a signal stops it gracefully', async () => {
   const { seen, run, pass, signal } = await stage()
   const running = run()

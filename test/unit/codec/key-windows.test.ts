@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { bytes } from '../../../service/codec/bytes.ts'
 import type { CodecFor } from '../../../service/codec/codec.ts'
+import { hoppingState } from '../../../service/codec/hopping.ts'
+import { inverseState } from '../../../service/codec/inverse.ts'
 import { json } from '../../../service/codec/json.ts'
 import { dueMark, keyWindows } from '../../../service/codec/key-windows.ts'
 import { markerState } from '../../../service/codec/marker-sessions.ts'
@@ -68,6 +70,39 @@ describe('states of windows as bytes', () => {
     const written = encoded(storedRecords(json()), records)
     for (let length = 0; length < written.length; length++)
       assert.throws(() => storedRecords(json()).decode(written.subarray(0, length)), TypeError)
+  })
+
+  test('of hopping windows that share slices', () => {
+    const codec = hoppingState(json())
+    const never = Number.NEGATIVE_INFINITY
+    const newest = { start: 10, stamp: never, value: { a: 1 } }
+    roundTrips(codec, { next: -7, older: [], newest })
+    const older = [
+      { start: -5, stamp: never, value: 1 },
+      { start: 5, stamp: never, value: [2] },
+      { start: 5, stamp: 17, value: null },
+    ]
+    const state = { next: 4, older, newest }
+    roundTrips(codec, state)
+    roundTrips(codec, { ...state, newest: { ...newest, stamp: -3 } })
+    const written = encoded(codec, state)
+    const wholes = [8 + 12 + 1, 8 + 12 + 1 + 12 + 3, 8 + 12 + 1 + 12 + 3 + 12 + 4 + 8]
+    for (let length = 0; length < written.length; length++)
+      if (!wholes.includes(length)) assert.throws(() => codec.decode(written.subarray(0, length)), TypeError, `${length} bytes`)
+    assert.equal(codec.name, 'hopping(json)')
+  })
+
+  test('of windows of batches that values leave', () => {
+    const codec = inverseState({ aggregate: json(), values: structured() })
+    roundTrips(codec, { next: 7, aggregate: { a: 1 }, slots: [] })
+    const slots = [
+      { start: -1, pieces: [[1, 2n]] },
+      { start: 3, pieces: [[undefined, new Map([[1, 2]])]] },
+    ]
+    roundTrips(codec, { next: 7, aggregate: 0, slots })
+    const inPieces = encoded(codec, { next: 7, aggregate: 0, slots: [{ start: 1, pieces: [[1], [2, 3]] }] })
+    assert.deepEqual(codec.decode(inPieces).slots, [{ start: 1, pieces: [[1, 2, 3]] }])
+    assert.throws(() => codec.decode(inPieces.subarray(0, -1)), TypeError)
   })
 
   test('of which some are missing, or more are there, are refused', () => {

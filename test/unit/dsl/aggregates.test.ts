@@ -39,31 +39,3 @@ test('what is merged is what would have come of all values, in their order', () 
     )
   }
 })
-
-test('what is removed was never there', () => {
-  const removing = built.filter(({ functions }) => functions.remove !== undefined)
-  assert.deepEqual(
-    removing.map(({ functions }) => functions.function),
-    ['count', 'sum', 'average', 'countByValue'],
-  )
-  for (const { functions } of removing) {
-    fc.assert(
-      fc.property(values, values, (leaving, staying) => {
-        const left = leaving.reduce(
-          (state, value) => Object.freeze(functions.remove?.(state, value)),
-          fold(functions, [...leaving, ...staying]),
-        )
-        assert.deepEqual(left, fold(functions, staying), functions.function)
-      }),
-    )
-  }
-})
-
-test('numbers and texts that leave are checked as those that come', () => {
-  const bad = { k: 5, n: Number.NaN }
-  for (const { functions } of [aggregates.sum('s', of), aggregates.average('s', of)])
-    assert.throws(() => functions.remove?.(functions.initial('key'), bad), /takes finite numbers, and user code returned NaN/)
-  const { functions } = aggregates.countByValue('s', nameOf)
-  assert.throws(() => functions.remove?.({}, bad), /takes strings, and user code returned number/)
-  assert.deepEqual(functions.remove?.({ a: 1 }, { k: 'constructor' }), { a: 1 })
-})

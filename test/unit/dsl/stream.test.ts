@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeOf as node } from '../../../service/dsl/facade.ts'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { json, nullable, stream, structured, text } from '../../../service/index.ts'
+import { json, nullable, staticTable, stream, structured, text, topology } from '../../../service/index.ts'
 
 const source = stream('in', { value: json<{ k: string; n: number }>() })
 const refused = (make: () => unknown, sentence: RegExp) =>
@@ -15,18 +15,27 @@ test('each stateless method builds one frozen node of its kind upon the one befo
     source.flatMap(() => []),
     source.filter(fn),
     source.peek(fn),
+    source.withTime(({ n }) => n),
     source.union(source.map((v) => v)),
     source.byKey(),
   ]
   assert.deepEqual(
     made.map((each) => node(each).kind),
-    ['map', 'flatMap', 'filter', 'peek', 'union', 'byKey'],
+    ['map', 'flatMap', 'filter', 'peek', 'withTime', 'union', 'byKey'],
   )
   for (const each of made) {
     assert.equal(node(each).inputs[0], node(source))
     assert.ok(Object.isFrozen(node(each)) && Object.isFrozen(node(each).inputs) && Object.isFrozen(each))
     assert.deepEqual([node(each).stores, node(each).topics], [[], []])
   }
+})
+
+test('withTime says how late records may be; what it is not given as it should be is refused', () => {
+  const described = (lateness?: Parameters<typeof source.withTime>[1]) => node(source.withTime(({ n }) => n, lateness)).detail
+  assert.deepEqual([described(), described({ lateness: '10 minutes' })], [undefined, 'lateness 10 minutes'])
+  refused(() => source.withTime('at' as never), /withTime/)
+  refused(() => source.withTime(({ n }) => n, { lateness: -1 }), /lateness of withTime/)
+  refused(() => source.withTime(({ n }) => n, { lateness: 0.5 }), /lateness of withTime/)
 })
 
 test('branch has an outlet a test, in their order, and one for the rest', () => {
@@ -99,4 +108,32 @@ test('what is no stream is refused', () => {
   refused(() => source.union({} as never), /stream, a table or a sink was expected/)
   refused(() => source.map(undefined as never), /map needs a function, and was given undefined/)
   assert.equal(node(stream('n', { value: nullable(json()) })).kind, 'source')
+})
+
+test('lookup takes a static table, which describe() shows and the fingerprint leaves out', () => {
+  const cities = staticTable({ o: { name: 'Oslo' } })
+  const found = source.lookup(
+    cities,
+    (v) => v.k,
+    (v, city) => ({ ...v, city: city?.name }),
+  )
+  const made = node(found)
+  assert.ok(made.kind === 'lookup' && Object.isFrozen(made) && Object.isFrozen(made.table) && Object.isFrozen(cities))
+  assert.deepEqual([made.table.source, made.stores, made.topics], ['1 row of the code', [], []])
+  assert.match(topology('t', found.to('out', { value: json() })).describe(), /lookup-1 \(table: 1 row of the code\)/)
+})
+
+test('a static table is refused where it is given', () => {
+  const key = () => ''
+  refused(
+    () => staticTable('cities.txt', { key }),
+    /staticTable\('cities\.txt'\): the name of the file has to end in \.json, \.jsonl, \.csv/,
+  )
+  refused(() => staticTable(new URL('http://a/b.csv'), { key }), /only files can be read/)
+  refused(() => staticTable('cities.csv', undefined as never), /staticTable\('cities\.csv'\) needs options/)
+  refused(() => staticTable('cities.csv', {} as never), /key of staticTable\('cities\.csv'\) needs a function/)
+  refused(() => staticTable(null as never), /needs rows by key/)
+  refused(() => staticTable(new Map([[1, 1]]) as never), /a key that is no string/)
+  refused(() => source.lookup({} as never, key, () => 1), /needs a table made by staticTable/)
+  refused(() => source.lookup(staticTable({}), 'k' as never, () => 1), /keyOf of lookup needs a function/)
 })

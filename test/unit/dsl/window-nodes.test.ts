@@ -3,7 +3,18 @@ import { test } from 'node:test'
 import { nodeOf } from '../../../service/dsl/facade.ts'
 import { specOf } from '../../../service/dsl/windows.ts'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { hopping, json, nullable, session, sliding, stream, structured, topology, tumbling } from '../../../service/index.ts'
+import {
+  batches,
+  hopping,
+  json,
+  nullable,
+  session,
+  sliding,
+  stream,
+  structured,
+  topology,
+  tumbling,
+} from '../../../service/index.ts'
 import type { WindowedTable } from '../../../service/index.ts'
 import type { WindowNode } from '../../../service/topology/node.ts'
 
@@ -25,25 +36,27 @@ test('an aggregate over windows has windows, functions, and one bucketed store o
   const of = (v: Value) => v.n
   const kinds = [
     { windows: hours, stored: (codec: string) => codec },
-    { windows: hopping(10, 5), stored: (codec: string) => codec },
+    { windows: hopping(10, 5), stored: (codec: string) => `key-windows(hopping(${codec}))` },
+    { windows: batches(3), stored: (codec: string) => `key-windows(hopping(${codec}))` },
+    { windows: batches(3, 3), stored: (codec: string) => codec },
     { windows: sliding(10), stored: (codec: string) => `key-windows(sliding(${codec}))` },
     { windows: sessions, stored: (codec: string) => `key-windows(sessions(${codec}))` },
   ]
   for (const { windows, stored } of kinds) {
     const over = keyed.window(windows)
-    const expected: readonly (readonly [string, WindowedTable<string, unknown>, codec: string, canRemove: boolean])[] = [
-      ['count', over.count('s'), 'float64', true],
-      ['sum', over.sum('s', of), 'float64', true],
-      ['min', over.min('s', of), 'float64', false],
-      ['max', over.max('s', of), 'float64', false],
-      ['average', over.average('s', of), 'sum-and-count', true],
-      ['countByValue', over.countByValue('s', (v) => v.k), 'json', true],
-      ['reduce', over.reduce('s', (left) => left, { state: structured() }), 'structured', false],
+    const expected: readonly (readonly [string, WindowedTable<string, unknown>, codec: string])[] = [
+      ['count', over.count('s'), 'float64'],
+      ['sum', over.sum('s', of), 'float64'],
+      ['min', over.min('s', of), 'float64'],
+      ['max', over.max('s', of), 'float64'],
+      ['average', over.average('s', of), 'sum-and-count'],
+      ['countByValue', over.countByValue('s', (v) => v.k), 'json'],
+      ['reduce', over.reduce('s', (left) => left, { state: structured() }), 'structured'],
     ]
-    for (const [name, table, codec, canRemove] of expected) {
+    for (const [name, table, codec] of expected) {
       const node = windowOf(table)
       assert.deepEqual([node.function, node.name, node.inputs, node.windows], [name, 's', [nodeOf(keyed)], specOf(windows)])
-      assert.deepEqual([node.merge !== undefined, node.remove !== undefined], [true, canRemove], name)
+      assert.deepEqual([node.merge !== undefined, node.remove !== undefined], [true, false], name)
       assert.deepEqual(
         node.stores.map((store) => [store.name, store.shape, store.codec.name, typeof store.layout]),
         [['s', 'bucketed', stored(codec), 'string']],

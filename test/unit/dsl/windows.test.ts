@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { specOf } from '../../../service/dsl/windows.ts'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { hopping, session, sliding, tumbling } from '../../../service/index.ts'
+import { batches, hopping, session, sliding, tumbling } from '../../../service/index.ts'
 
 const refused = (make: () => unknown, sentence: RegExp) =>
   assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
@@ -28,6 +28,8 @@ test('windows carry their spec in milliseconds, frozen, with defaults', () => {
     [hopping('10 seconds', '2 seconds'), aligned(10_000, 2_000)],
     [hopping(12, 5, { offset: 3 }), aligned(12, 5, { offsetMs: 3 })],
     [hopping(10, 10), aligned(10, 10)],
+    [batches(6), { kind: 'batches', length: 6, slide: 1 }],
+    [batches(6, 6), { kind: 'batches', length: 6, slide: 6 }],
     [sliding(10), { kind: 'sliding', spanMs: 10, graceMs: 0 }],
     [sliding(0, { grace: 4 }), { kind: 'sliding', spanMs: 0, graceMs: 4 }],
     [session({ gap: '30 minutes', grace: 5 }), { ...sessions, gapMs: 1_800_000, graceMs: 5 }],
@@ -96,5 +98,16 @@ test('a session ends somehow, by functions', () => {
 
 test('what no maker made are no windows', () => {
   for (const other of [undefined, null, 5, '1 hour', {}, { merges: true }, tumbling])
-    refused(() => specOf(other), /made by tumbling\(\), hopping\(\), sliding\(\) or session\(\)/)
+    refused(() => specOf(other), /made by tumbling\(\), hopping\(\), sliding\(\), batches\(\) or session\(\)/)
+})
+
+test('batches are counted in whole numbers, and none is in no window', () => {
+  refused(() => batches(0), /The length of batches is 0; it is a whole number from 1 up/)
+  refused(() => batches(2.5), /The length of batches is 2\.5/)
+  refused(() => batches('2' as never), /The length of batches is '2'/)
+  refused(() => batches(2, 0), /The slide of batches is 0; it is a whole number from 1 up/)
+  refused(
+    () => batches(2, 3),
+    /The slide of batches is 3, more than its length of 2: records between two windows would be in none/,
+  )
 })

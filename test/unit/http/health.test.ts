@@ -33,7 +33,12 @@ test('a worker without work is alive, however long', () => {
 test('an outage is no death: reasons make it unready, not dead', () => {
   const away = { ...status({}), reasons: ['Redis does not answer'] }
   assert.equal(liveness(away, 2_000, 60_000).ok, true)
-  assert.deepEqual(readiness(away), { ok: false, reasons: ['Redis does not answer'] })
+  assert.deepEqual(readiness(away), { ok: false, reasons: ['Redis does not answer'], warnings: [] })
+})
+
+test('a partition that holds windows open is told, and leaves it ready', () => {
+  const warnings = ['in, partition 0, holds windows open']
+  assert.deepEqual(readiness({ ...status({}), warnings }), { ok: true, reasons: [], warnings })
 })
 
 test('ready is joined, with all tasks running', () => {

@@ -32,7 +32,11 @@ test('the pages answer', async () => {
     assert.equal((await get('/health/live')).status, 200)
     const ready = await get('/health/ready')
     assert.equal(ready.status, 503)
-    assert.deepEqual(JSON.parse(ready.text), { ok: false, reasons: ['the workers are starting', 'waiting for a broker'] })
+    assert.deepEqual(JSON.parse(ready.text), {
+      ok: false,
+      reasons: ['the workers are starting', 'waiting for a broker'],
+      warnings: [],
+    })
     const page = await get('/metrics')
     assert.match(page.type, /^text\/plain; version=0\.0\.4/)
     assert.match(page.text, /caudal_rebalances_total 2\n/)

@@ -9,6 +9,7 @@ test('the page says what runs, and why it is not ready', () => {
       state: 'running',
       since: 0,
       reasons: ['Redis does not answer'],
+      warnings: ['in, partition 0, holds windows open'],
       workers: [
         {
           worker: 0,
@@ -26,5 +27,6 @@ test('the page says what runs, and why it is not ready', () => {
   assert.match(text, /running since 1970-01-01T00:00:00.000Z/)
   assert.match(text, /worker 0: generation 2, member m-1, busy, 1 tasks: 0_1 \(restoring\)/)
   assert.match(text, /worker 1: not in the group, idle, 0 tasks/)
+  assert.match(text, /Waiting:\n {2}in, partition 0, holds windows open/)
   assert.match(text, /Not ready:\n {2}Redis does not answer/)
 })

@@ -87,7 +87,7 @@ describe('offsets and hanging transactions', () => {
     assert.equal(await at('earliest', 'read_uncommitted'), 0)
     assert.equal(await at({ timestamp: 0 }, 'read_uncommitted'), 0)
     assert.equal(await at({ timestamp: 10_000 }, 'read_uncommitted'), -1)
-    await producer.end(false)
+    await producer.abort()
   })
 
   test('P9: the open transaction of a dead writer is found, on its topic and on the offsets, and ended', async () => {
@@ -108,7 +108,7 @@ describe('offsets and hanging transactions', () => {
     await eventually('offsets are stable', async () => (await stable()) !== 'unstable')
     assert.ok(bed.clock.monotonic() - startedAt < 2_000)
     assert.deepEqual(await openTransactions(bed.cluster, out, 0), [])
-    await assert.rejects(dead.end(true), FencedError)
+    await assert.rejects(dead.commit(), FencedError)
     const found = await stable()
     assert.ok(found !== 'unstable')
     assert.equal(found.get(partitionKey(topic, 0))?.offset, -1)

@@ -85,7 +85,7 @@ describe('internal topics', () => {
     const producer = bed.producer()
     await producer.initialise()
     await producer.produce([batch(topic, 0, ['a', 'b', 'c'])])
-    await producer.end(false)
+    await producer.abort()
     const left = await deleteRecordsBefore(bed.cluster, [{ topic, partition: 0, offset: 2 }])
     assert.equal(left.get(partitionKey(topic, 0)), 2)
     const ends = await listOffsets(bed.cluster, [{ topic, partition: 0 }], 'earliest', 'read_uncommitted')

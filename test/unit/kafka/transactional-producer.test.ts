@@ -73,7 +73,7 @@ describe('TransactionalProducer', () => {
       expected = (two?.baseOffset ?? 0) + 2 // The commit marker takes an offset too.
       await producer.commitOffsets(group, who, offset(round))
       assert.equal(producer.state, 'positioned')
-      await producer.end(true)
+      await producer.commit()
       assert.equal(await committed(bed, group, topic), round)
     }
     assert.equal(epochs.size, 3)
@@ -86,16 +86,16 @@ describe('TransactionalProducer', () => {
     await assert.rejects(producer.produce([]), FatalError)
     await producer.initialise()
     await producer.produce([batch(topic, 1, ['x'])])
-    await assert.rejects(producer.end(true), /commit is illegal while the transactional producer is open/)
+    await assert.rejects(producer.commit(), /commit is illegal while the transactional producer is open/)
     await assert.rejects(producer.commitOffsets(group, who, []), FatalError)
     assert.equal(producer.state, 'failed')
     await assert.rejects(producer.produce([batch(topic, 1, ['x'])]), /illegal while the transactional producer is failed/)
     await producer.renew()
     await producer.commitOffsets(group, who, offset(1))
     await assert.rejects(producer.produce([batch(topic, 1, ['x'])]), FatalError)
-    await producer.end(false)
+    await producer.abort()
     assert.equal(producer.state, 'ready')
-    await producer.end(false) // Nothing is open: no request, no error.
+    await producer.abort() // Nothing is open: no request, no error.
   })
 
   test('P1: an old generation aborts, but for the same member one generation on', async () => {
@@ -126,7 +126,7 @@ describe('TransactionalProducer', () => {
     }
     await producer.produce([batch(topic, 1, ['kept'])])
     await producer.commitOffsets(group, who, offset(7), () => Promise.resolve(next))
-    await producer.end(true)
+    await producer.commit()
     assert.equal(await committed(bed, group, topic), 7)
     await assert.rejects(producer.commitOffsets(group, { ...next, memberId: 'nobody' }, offset(1)), LostError)
   })
@@ -144,9 +144,9 @@ describe('TransactionalProducer', () => {
     await producer.commitOffsets(group, who, offset(5))
     isDead = true
     const before = bed.wire.count('EndTxn')
-    await assert.rejects(producer.end(true), LostError)
+    await assert.rejects(producer.commit(), LostError)
     assert.equal(bed.wire.count('EndTxn'), before)
-    await producer.end(false)
+    await producer.abort()
     assert.equal(await committed(bed, group, topic), -1)
     await producer.renew()
     await assert.rejects(producer.produce([batch(topic, 1, ['x'])]), LostError)
@@ -166,15 +166,15 @@ describe('TransactionalProducer', () => {
       await producer.produce([batch(topic, 1, ['x'])])
       await producer.commitOffsets(group, who, offset(expected === 1 && fault === 'lose-answer' ? 1 : 2))
       bed.wire.fault = ({ api }) => (api === 'EndTxn' ? fault : 'pass')
-      await assert.rejects(producer.end(true), RetakeError)
+      await assert.rejects(producer.commit(), RetakeError)
       bed.wire.fault = () => 'pass'
       assert.equal(producer.state, 'uncertain')
-      await assert.rejects(producer.end(false), FatalError)
+      await assert.rejects(producer.abort(), FatalError)
       await producer.renew()
       assert.equal(await committed(bed, group, topic), expected)
     }
     await producer.commitOffsets(group, who, offset(3))
-    await producer.end(true)
+    await producer.commit()
     assert.equal(await committed(bed, group, topic), 3)
   })
 
@@ -187,7 +187,7 @@ describe('TransactionalProducer', () => {
     assert.equal(one.state, 'fenced')
     await assert.rejects(one.renew(), FatalError)
     await two.produce([batch(topic, 1, ['two'])])
-    await two.end(false)
+    await two.abort()
     await one.initialise()
     await assert.rejects(two.renew(), FencedError)
   })
@@ -215,7 +215,7 @@ describe('TransactionalProducer', () => {
     await assert.rejects(producer.produce([batch(topic, 1, ['never'])]), RetakeError)
     assert.ok(bed.clock.monotonic() - startedAt <= 650)
     bed.wire.fault = () => 'pass'
-    await producer.end(false)
+    await producer.abort()
     assert.equal(producer.state, 'failed')
     await producer.renew()
   })
@@ -251,7 +251,7 @@ describe('TransactionalProducer', () => {
         (error) => error instanceof verdict && error.message.includes(topic),
       )
       bed.wire.fault = () => 'pass'
-      await producer.end(false).catch(() => {})
+      await producer.abort().catch(() => {})
       await producer.renew()
     }
   })
@@ -272,7 +272,7 @@ describe('TransactionalProducer', () => {
     }
     await producer.initialise()
     await producer.commitOffsets(group, who, offset(4))
-    await producer.end(true)
+    await producer.commit()
     bed.wire.fault = () => 'pass'
     assert.equal(progress, 9)
     assert.equal(await committed(bed, group, topic), 4)
@@ -291,7 +291,7 @@ describe('TransactionalProducer', () => {
       await producer.produce([batch(out, 0, [`${round}`])])
       await producer.commitOffsets(own.id, who, [{ topic: out, partition: 0, offset: round, metadata: '' }])
       own.wire.fault = ({ api }) => (api === 'EndTxn' ? 'lose-answer' : 'pass')
-      await assert.rejects(producer.end(true), RetakeError)
+      await assert.rejects(producer.commit(), RetakeError)
       own.wire.fault = () => 'pass'
       try {
         await producer.renew()

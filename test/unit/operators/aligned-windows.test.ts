@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
-import { hopping, json, stream, topology, tumbling, type Windowed } from '../../../service/index.ts'
+import {
+  hopping,
+  json,
+  stream,
+  topology,
+  tumbling,
+  type Windowed,
+  type WindowedTable,
+  type Windows,
+} from '../../../service/index.ts'
 import { type TestDriver, testDriver } from '../../../service/testing.ts'
+import { WindowBed } from './window-bed.ts'
 
 interface Event {
   readonly key: string
@@ -152,109 +161,143 @@ describe('tumbling windows', () => {
   })
 })
 
-describe('hopping windows', () => {
-  const joined = topology('joined', [
-    events
-      .window(hopping(10, 5, { grace: 5 }))
-      .aggregate('joined', concatenated)
-      .emit('append')
-      .to('finals', { value: json() }),
-  ])
-  const ofCase = (records: readonly (readonly [string, string, number])[]) =>
-    records.map(([key, value, timestamp]) => ({ key, value, timestamp }))
-
-  test('a record is in each window that holds it', () =>
-    withDriver([joined], async (driver) => {
-      const first = [
-        ['A', '1', 0],
-        ['B', '2', 1],
-        ['C', '3', 2],
-        ['D', '4', 3],
-        ['A', '1', 9],
-        ['A', '1', 15],
-      ] as const
-      driver.send('events', ...ofCase(first))
-      await driver.drain()
-      const soon = ['A[-5,5)=1.', 'B[-5,5)=2.', 'C[-5,5)=3.', 'D[-5,5)=4.']
-      assert.deepEqual(rowsOf(driver, 'finals'), [...soon, 'A[0,10)=1+1.', 'B[0,10)=2.', 'C[0,10)=3.', 'D[0,10)=4.'])
-      const second = [
-        ['A', '1', 10],
-        ['B', '2', 11],
-        ['D', '4', 12],
-        ['B', '2', 13],
-        ['C', '3', 14],
-        ['A', '1', 20],
-      ] as const
-      driver.send('events', ...ofCase(second))
-      await driver.drain()
-      assert.deepEqual(rowsOf(driver, 'finals'), ['A[5,15)=1+1.', 'B[5,15)=2+2.', 'C[5,15)=3.', 'D[5,15)=4.'])
-    }))
-
-  test('finals are those of a plain reference, over cuts, crashes, partitions and a repartition', async () => {
-    const event = fc.record({
-      key: fc.constantFrom('a', 'b', 'c'),
-      timestamp: fc.integer({ min: 0, max: 60 }),
-      partition: fc.integer({ min: 0, max: 1 }),
-    })
-    const run = fc.record({
-      events: fc.array(event, { minLength: 1, maxLength: 30 }),
-      lateness: fc.integer({ min: 0, max: 20 }),
-      grace: fc.integer({ min: 0, max: 5 }),
-      size: fc.integer({ min: 1, max: 12 }),
-      advance: fc.integer({ min: 1, max: 12 }),
-      batchRecordsMax: fc.constantFrom(1, 2, 7, 1000),
-      crashes: fc.boolean(),
-      keyed: fc.boolean(),
-      workers: fc.constantFrom(1, 2),
-    })
-    await fc.assert(
-      fc.asyncProperty(run, async ({ events: sent, lateness, grace, batchRecordsMax, crashes, keyed, workers, ...sizes }) => {
-        const [size, advance] = [Math.max(sizes.size, sizes.advance), Math.min(sizes.size, sizes.advance)]
-        const source = stream('events', { value: json<string>(), lateness, idleAfter: false })
-        const byKey = keyed ? source.byKey() : source.keyBy((value) => value)
-        const counts = byKey.window(hopping(size, advance, { grace })).count('counts')
-        const of = topology('counts', [counts.emit('append').to('finals', { value: json() })])
-        // Keyed input has each key in one partition.
-        const partitionOf = ({ key, partition }: (typeof sent)[number]) => (keyed ? key.charCodeAt(0) % 2 : partition)
-        await withDriver([of, { partitions: 2, batchRecordsMax, workers }], async (driver) => {
-          for (const { key, timestamp, ...rest } of sent) {
-            driver.send('events', { key, value: key, timestamp, partition: partitionOf({ key, timestamp, ...rest }) })
-            if (crashes && timestamp % 7 === 0) {
-              await driver.batch()
-              await driver.crash()
-            }
-          }
-          await driver.finish()
-          assert.deepEqual([...rowsOf(driver, 'finals')].sort(), reference(sent, { size, advance, grace, lateness, partitionOf }))
-        })
-      }),
-      { numRuns: 60 },
-    )
-  })
-})
-
-/** What should come out, computed over the whole input: a record is taken by the windows that its own partition had not passed. */
-function reference<E extends { readonly key: string; readonly timestamp: number }>(
-  sent: readonly E[],
-  {
-    size,
-    advance,
-    grace,
-    lateness,
-    partitionOf,
-  }: { size: number; advance: number; grace: number; lateness: number; partitionOf: (event: E) => number },
-): readonly string[] {
-  const watermarks = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  const counts = new Map<string, number>()
-  for (const event of sent) {
-    const partition = partitionOf(event)
-    const watermark = Math.max(watermarks[partition] ?? 0, event.timestamp - lateness)
-    watermarks[partition] = watermark
-    for (let start = event.timestamp - size + 1; start <= event.timestamp; start++) {
-      if (((start % advance) + advance) % advance !== 0 || start + size + grace <= watermark) continue
-      const row = `${event.key}[${start},${start + size})`
-      counts.set(row, (counts.get(row) ?? 0) + 1)
+/** Hopping windows of aggregates that can be merged share slices; others are kept each by itself. */
+for (const merges of [true, false]) {
+  describe(`hopping windows of an aggregate with${merges ? '' : 'out'} merge`, () => {
+    const merge = merges ? { merge: concatenated.add } : {}
+    const joinedOver = (windows: Windows<unknown>) => events.window(windows).aggregate('joined', { ...concatenated, ...merge })
+    const joined = (grace: number) => {
+      const windows = joinedOver(hopping(10, 5, { grace }))
+      return topology('joined', [
+        windows.emit('append').to('finals', { value: json() }),
+        windows.emit('update').to('updates', { value: json() }),
+        windows.late().to('late', { value: json() }),
+      ])
     }
-  }
-  return [...counts].map(([row, count]) => `${row}=${count}.`).sort()
+    const ofCase = (records: readonly (readonly [string, string, number])[]) =>
+      records.map(([key, value, timestamp]) => ({ key, value, timestamp }))
+
+    test('a record is in each window that holds it', () =>
+      withDriver([joined(5)], async (driver) => {
+        const first = [
+          ['A', '1', 0],
+          ['B', '2', 1],
+          ['C', '3', 2],
+          ['D', '4', 3],
+          ['A', '1', 9],
+          ['A', '1', 15],
+        ] as const
+        driver.send('events', ...ofCase(first))
+        await driver.drain()
+        const soon = ['A[-5,5)=1.', 'B[-5,5)=2.', 'C[-5,5)=3.', 'D[-5,5)=4.']
+        assert.deepEqual(rowsOf(driver, 'finals'), [...soon, 'A[0,10)=1+1.', 'B[0,10)=2.', 'C[0,10)=3.', 'D[0,10)=4.'])
+        const second = [
+          ['A', '1', 10],
+          ['B', '2', 11],
+          ['D', '4', 12],
+          ['B', '2', 13],
+          ['C', '3', 14],
+          ['A', '1', 20],
+        ] as const
+        driver.send('events', ...ofCase(second))
+        await driver.drain()
+        assert.deepEqual(rowsOf(driver, 'finals'), ['A[5,15)=1+1.', 'B[5,15)=2+2.', 'C[5,15)=3.', 'D[5,15)=4.'])
+      }))
+
+    test('`update` has each open window that a batch changed, once, and at last exactly the rows of `append`', () =>
+      withDriver([joined(0)], async (driver) => {
+        driver.send('events', ...ofCase([['A', 'a', 1]]), ...ofCase([['A', 'b', 7]]), ...ofCase([['B', 'c', 6]]))
+        await driver.batch()
+        const rows = driver.read<Windowed<string>>('updates')
+        const shown = rows.map(({ key, value, timestamp }) => `${String(key)}[${value.start}=${value.value}@${timestamp}`)
+        assert.deepEqual(shown.toSorted(), ['A[-5=a@4', 'A[0=a+b@7', 'A[5=b@7', 'B[0=c@6', 'B[5=c@6'])
+        driver.send('events', ...ofCase([['A', 'd', 16]]))
+        await driver.batch()
+        assert.deepEqual(rowsOf(driver, 'updates').toSorted(), [
+          'A[0,10)=a+b.',
+          'A[10,20)=d',
+          'A[15,25)=d',
+          'A[5,15)=b.',
+          'B[0,10)=c.',
+          'B[5,15)=c.',
+        ])
+        assert.deepEqual(rowsOf(driver, 'finals'), ['A[-5,5)=a.', 'A[0,10)=a+b.', 'B[0,10)=c.', 'A[5,15)=b.', 'B[5,15)=c.'])
+      }))
+
+    test('a record that its own partition has passed is in no window that ends before, though others keep it open', async () => {
+      for (const store of ['memory', 'scripted'] as const) {
+        const bed = await WindowBed.of(
+          (input) =>
+            input.window(hopping(10, 5)).aggregate('w', { ...concatenated, ...merge }) as WindowedTable<string, unknown, never>,
+          { partitions: 2, store, cacheBytes: 1 },
+        )
+        await bed.batch([
+          [0, 'A', 'o', 1],
+          [6, 'A', 'x'],
+          [12, 'A', 'y'],
+          [7, 'A', 'z'],
+          [1, 'A', 'late'],
+        ])
+        assert.deepEqual(bed.counted, ['some A@7', 'all A@1'])
+        assert.deepEqual(bed.readRecords('late'), ['A@1'])
+        await bed.crash()
+        await bed.finish()
+        const five = merges ? 'x+z+y' : 'x+y+z'
+        assert.deepEqual(bed.read(), [
+          'A [-5, 5) "o" time',
+          'A [0, 10) "o+x" time',
+          `A [5, 15) "${five}" time`,
+          'A [10, 20) "y" time',
+        ])
+        if (store === 'scripted') assert.deepEqual(bed.stored, { keyed: 0, marks: 0, buckets: 0 })
+      }
+    })
+
+    test('windows close one advance after the other, while nothing comes', async () => {
+      const windows = hopping(10, 3, { grace: 2, offset: 1 })
+      const bed = await WindowBed.of(
+        (input) => input.window(windows).aggregate('w', { ...concatenated, ...merge }) as WindowedTable<string, unknown, never>,
+      )
+      await bed.batch([
+        [0, 'k', 'a'],
+        [0, 'l', 'b'],
+        [4, 'k', 'c'],
+      ])
+      const closed = bed.read().map((row) => `4: ${row}`)
+      for (let time = 5; time <= 16; time++) {
+        await bed.advance(time)
+        assert.equal(bed.output, time - 2)
+        closed.push(...bed.read().map((row) => `${time}: ${row}`))
+        if (time === 8) await bed.crash()
+      }
+      assert.deepEqual(closed, [
+        '4: k [-8, 2) "a" time',
+        '4: l [-8, 2) "b" time',
+        '7: k [-5, 5) "a+c" time',
+        '7: l [-5, 5) "b" time',
+        '10: k [-2, 8) "a+c" time',
+        '10: l [-2, 8) "b" time',
+        '13: k [1, 11) "c" time',
+        '16: k [4, 14) "c" time',
+      ])
+      assert.deepEqual(bed.stored, { keyed: 0, marks: 0, buckets: 0 })
+    })
+
+    test('a record on which code of the topology throws is in no window', () => {
+      const fussy = events.window(hopping(10, 5)).aggregate('fussy', {
+        initial: () => '',
+        add: (left, right) => {
+          if (right === 'bad') throw new Error('no')
+          return left + right
+        },
+        ...(merges ? { merge: (left: string, right: string) => left + right } : {}),
+      })
+      const of = topology('fussy', [fussy.emit('append').to('finals', { value: json() })], { onError: 'skip' })
+      return withDriver([of], async (driver) => {
+        driver.send('events', ...ofCase([['A', 'a', 1]]), ...ofCase([['A', 'bad', 2]]), ...ofCase([['A', 'b', 6]]))
+        await driver.finish()
+        assert.deepEqual(rowsOf(driver, 'finals'), ['A[-5,5)=a.', 'A[0,10)=ab.', 'A[5,15)=b.'])
+      })
+    })
+  })
 }

@@ -135,6 +135,29 @@ describe('sessions by gap', () => {
     assert.deepEqual(bed.read(), ['a [230, 331) 2 gap'])
   })
 
+  test('a session that the record’s own partition has passed has closed to it, though another partition holds it open', async () => {
+    const bed = await WindowBed.of(counts(8, 2), { lateness: 9, partitions: 2 })
+    await bed.batch(at('a', 0, 20, 1))
+    await bed.finish()
+    assert.deepEqual(bed.read(), ['a [0, 8) 1 gap', 'a [1, 9) 1 gap', 'a [20, 28) 1 gap'])
+  })
+
+  test('however many such sessions lie side by side, a record of the other partition makes one of those that it reaches', async () => {
+    const bed = await WindowBed.of(texts(10), { partitions: 2 })
+    const events: readonly Event[] = [
+      [0, 'k', 'a'],
+      [12, 'other', 'x'],
+      [5, 'k', 'b'],
+      [20, 'other', 'x'],
+      [11, 'k', 'c'],
+    ]
+    await bed.each(events)
+    await bed.crash()
+    await bed.each([[3, 'k', 'd', 1]])
+    await bed.finish()
+    assert.deepEqual(bed.read(), ['k [0, 21) "ad|b|c" gap', 'other [12, 30) "xx" gap'])
+  })
+
   test('rows are in the order of their closes, then of the bytes of their keys, over buckets and batches', async () => {
     const bed = await WindowBed.of(counts(1_000_000), { lateness: 10_000_000 })
     for (const key of ['ä', 'b', 'a', 'Z'])

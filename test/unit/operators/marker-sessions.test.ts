@@ -3,11 +3,11 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { json, session } from '../../../service/index.ts'
 import { type Event, WindowBed } from './window-bed.ts'
+import { endsWith, markerReference, stamped, startsWith } from '../../windows/references.ts'
+import { cutOutcome, ids, merge as union, timedRecords, type Value } from '../../windows/runs.ts'
 
 type Table = Parameters<typeof WindowBed.of>[0]
 
-const startsWith = (value: string) => value.startsWith('start') || value === 'both'
-const endsWith = (value: string) => value.startsWith('end') || value === 'both'
 const merge = (left: string, right: string) => left + right
 const texts =
   (windows: Parameters<typeof session<string>>[0]): Table =>
@@ -177,94 +177,24 @@ describe('sessions with markers, by arrival', () => {
   })
 })
 
-interface Accepted {
-  readonly time: number
-  readonly key: string
-  readonly value: string
-  readonly partition: number
-  readonly offset: number
-}
-
-/** What the rules say of the whole stream, its accepted records in the order in which they are taken. */
-function reference(
-  stream: readonly Event[],
-  { gap, needsStart, late }: { gap: number; needsStart: boolean; late: (index: number) => boolean },
-) {
-  const offsets = [0, 0]
-  const accepted: Accepted[] = []
-  for (const [i, [time, key, value, partition = 0]] of stream.entries()) {
-    const offset = offsets[partition] ?? 0
-    offsets[partition] = offset + 1
-    if (!late(i)) accepted.push({ time, key, value: String(value), partition, offset })
-  }
-  accepted.sort((a, b) => a.time - b.time || a.partition - b.partition || a.offset - b.offset)
-  const rows: string[] = []
-  const outside: string[] = []
-  for (const key of new Set(accepted.map((record) => record.key))) {
-    let open: { start: number; last: number; count: number } | undefined
-    const close = (end: number, by: string) => {
-      if (open !== undefined) rows.push(`${key} [${open.start}, ${end}) ${open.count} ${by}`)
-      open = undefined
-    }
-    for (const { time, value } of accepted.filter((record) => record.key === key)) {
-      if (open !== undefined && time > open.last + gap) close(open.last + gap, 'gap')
-      if (needsStart && startsWith(value)) close(time, 'marker')
-      if (open === undefined && needsStart && !startsWith(value)) {
-        outside.push(`${key}@${time}`)
-        continue
-      }
-      open = { start: open?.start ?? time, last: time, count: (open?.count ?? 0) + 1 }
-      if (endsWith(value)) close(time + 1, 'marker')
-    }
-    close((open?.last ?? 0) + gap, 'gap')
-  }
-  return { rows: rows.toSorted(), outside: outside.toSorted() }
-}
-
 test('sessions with markers are what their rules say, late records included, however the stream is cut', async () => {
-  const event = fc.tuple(
-    fc.integer({ min: -30, max: 60 }),
-    fc.constantFrom('a', 'b'),
-    fc.constantFrom('q', 'q', 'q', 'start', 'end', 'both'),
-    fc.integer({ min: 0, max: 1 }),
-  )
-  const windows = fc.record({
+  const sizes = fc.record({
     gap: fc.integer({ min: 1, max: 12 }),
     grace: fc.integer({ min: 0, max: 5 }),
     lateness: fc.integer({ min: 0, max: 30 }),
     needsStart: fc.boolean(),
   })
   await fc.assert(
-    fc.asyncProperty(
-      fc.array(event, { maxLength: 40 }),
-      windows,
-      fc.integer({ min: 1, max: 41 }),
-      async (stream, options, size) => {
-        const { gap, grace, lateness, needsStart } = options
-        const markers = needsStart ? { startsWith, endsWith } : { endsWith }
-        const bed = await WindowBed.of(counts({ gap, grace, ...markers }), { lateness, partitions: 2 })
-        for (let i = 0; i < stream.length; i += size) {
-          await bed.batch(stream.slice(i, i + size))
-          if (size % 2 === 0) await bed.crash()
-        }
-        await bed.finish()
-        const watermarks = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-        const late = stream.map(([time, , , partition]) => {
-          const watermark = watermarks[partition] ?? Number.NaN
-          watermarks[partition] = Math.max(watermark, time - lateness)
-          return watermark > time + grace
-        })
-        const expected = reference(stream, { gap, needsStart, late: (index) => late[index] === true })
-        assert.deepEqual(
-          bed.rows.update.filter(({ closedBy }) => closedBy !== undefined),
-          bed.rows.append,
-        )
-        assert.deepEqual(bed.read().toSorted(), expected.rows)
-        assert.deepEqual(bed.readRecords('outside').toSorted(), expected.outside)
-        assert.equal(bed.rows.late.length, late.filter(Boolean).length)
-        assert.deepEqual(bed.stored, { keyed: 0, marks: 0, buckets: 0 })
-      },
-    ),
+    fc.asyncProperty(timedRecords, sizes, fc.integer({ min: 1, max: 41 }), async (records, { lateness, ...sizes }, size) => {
+      const { gap, grace, needsStart } = sizes
+      const ends = { gap, grace, endsWith: ({ kind }: Value) => endsWith(kind) }
+      const windows = session(needsStart ? { ...ends, startsWith: ({ kind }: Value) => startsWith(kind) } : ends)
+      const bed = await WindowBed.of((input) => input.window(windows).aggregate('w', { ...ids, merge: union }), {
+        lateness,
+        partitions: 2,
+      })
+      assert.deepEqual(await cutOutcome(bed, records, size), markerReference(stamped(records, lateness), sizes))
+    }),
     { numRuns: 150 },
   )
 })

@@ -18,7 +18,9 @@ const isMarker = (marker: string) => (value: unknown) => String(value).includes(
 const start = { startsWith: isMarker('s') }
 const kinds = {
   tumbling: (input: Input) => input.window(tumbling(10, { grace: 5 })).aggregate('w', contents),
-  hopping: (input: Input) => input.window(hopping(10, 4)).aggregate('w', contents),
+  'hopping, in slices': (input: Input) => input.window(hopping(10, 4)).aggregate('w', contents),
+  'hopping, each window by itself': (input: Input) =>
+    input.window(hopping(10, 4)).aggregate('w', { initial: contents.initial, add: contents.add, state: json<string>() }),
   sliding: (input: Input) => input.window(sliding(7, { grace: 3 })).aggregate('w', contents),
   'sessions by gap': (input: Input) => input.window(session({ gap: 6, grace: 2 })).aggregate('w', contents),
   'sessions by marker': (input: Input) =>

@@ -9,6 +9,8 @@ const headers: readonly OriginHeader[] = [
   { keyKind: 'b', origin, lateStamp: 17 },
   { keyKind: 's', origin, negativeTime: -(2 ** 53) },
   { keyKind: 's', lateStamp: -1, negativeTime: -2 },
+  { keyKind: 's', origin, slot: 1_700_000_000_000 },
+  { keyKind: 'n', lateStamp: -1, negativeTime: -2, slot: 0 },
 ]
 
 test('what was encoded is decoded', () => {

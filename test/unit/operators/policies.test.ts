@@ -4,6 +4,7 @@ import { int64 } from '../../../service/codec/int64.ts'
 import { json } from '../../../service/codec/json.ts'
 import { nullable } from '../../../service/codec/nullable.ts'
 import { stream } from '../../../service/dsl/source.ts'
+import { staticTable } from '../../../service/dsl/static-table.ts'
 import { topology, type TopologyOptions } from '../../../service/dsl/topology.ts'
 import type { SourceOptions } from '../../../service/dsl/types.ts'
 import { FatalError } from '../../../service/errors.ts'
@@ -99,7 +100,7 @@ describe('onInvalid', () => {
   })
 
   test('times that are none are invalid; fractions are floored', async () => {
-    const times = [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53 + 2, 12.9, -(2 ** 54)]
+    const times = [Number.NaN, Number.POSITIVE_INFINITY, 2 ** 52 + 1, 12.9, -(2 ** 54)]
     const time = (n: number) => times[n] ?? 0
     const tasks = await run(
       times.map((_, n) => ({ value: String(n) })),
@@ -155,6 +156,19 @@ describe('onError', () => {
     )
   })
 
+  test('so is one that lookup is given', async () => {
+    const input = () => stream('in', { value: json<number>() })
+    const late = async () => 'k'
+    for (const found of [
+      input().lookup(staticTable({}), late as never, (n) => n),
+      input().lookup(staticTable({}), String, late as never),
+    ]) {
+      const tasks = await Tasks.of(topology('test', found.to('out', { value })))
+      tasks.send('in', records)
+      await assert.rejects(tasks.run(), /lookup failed: TypeError: the function is asynchronous/)
+    }
+  })
+
   test('effects upstream of the operator that threw stay', async () => {
     const input = stream('in', { value: json<number>() })
     const totals = input.byKey().count('totals').emit('update')
@@ -173,6 +187,12 @@ describe('onError', () => {
     flatMap: (input: ReturnType<typeof numbers>) => input.flatMap((n) => generated(n)),
     filter: (input: ReturnType<typeof numbers>) => input.filter((n) => throwing(n) > 0),
     peek: (input: ReturnType<typeof numbers>) => input.peek(throwing),
+    lookup: (input: ReturnType<typeof numbers>) =>
+      input.lookup(
+        staticTable({}),
+        (n) => String(throwing(n)),
+        (n) => n,
+      ),
     "branch 'x'": (input: ReturnType<typeof numbers>) => input.branch({ x: (n) => throwing(n) > 0 }).x,
     "sum 'x'": (input: ReturnType<typeof numbers>) => input.byKey().sum('x', throwing).emit('update'),
     'map of a table': (input: ReturnType<typeof numbers>) => input.byKey().toTable('x').map(throwing).emit('update'),

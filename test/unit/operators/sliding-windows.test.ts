@@ -3,6 +3,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { json, sliding } from '../../../service/index.ts'
 import { type Event, WindowBed } from './window-bed.ts'
+import { slidingReference, stamped } from '../../windows/references.ts'
+import { cutOutcome, ids, merge, timedRecords } from '../../windows/runs.ts'
 
 type Table = Parameters<typeof WindowBed.of>[0]
 
@@ -149,67 +151,23 @@ describe('sliding windows', () => {
   })
 })
 
-/** The rows and late records by the definition, over the whole stream. */
-function reference(stream: readonly Event[], { span, grace, lateness }: { span: number; grace: number; lateness: number }) {
-  const watermarks = new Map<number, number>()
-  const records = stream.map(([time, key, , partition = 0]) => {
-    const watermark = watermarks.get(partition) ?? Number.NEGATIVE_INFINITY
-    watermarks.set(partition, Math.max(watermark, time - lateness))
-    return { time, key, stamp: time < watermark ? watermark : Number.NEGATIVE_INFINITY, rows: 0 }
-  })
-  const rows: string[] = []
-  const accepted = records.filter(({ time, stamp }) => stamp <= time + span + grace)
-  for (const key of new Set(records.map((record) => record.key))) {
-    const own = accepted.filter((record) => record.key === key)
-    for (let end = -200; end <= 200; end++) {
-      const content = own.filter(({ time, stamp }) => time >= end - span && time <= end && stamp <= end + grace)
-      if (content.length === 0) continue
-      if (!content.some(({ time }) => time === end) && !own.some(({ time }) => time === end - span - 1)) continue
-      for (const record of content) record.rows += 1
-      rows.push(`${key} [${end - span}, ${end + 1}) ${content.length} time`)
-    }
-  }
-  return {
-    rows: rows.toSorted(),
-    late: records
-      .filter((record) => record.rows === 0)
-      .map(({ time, key }) => `${key}@${time}`)
-      .toSorted(),
-  }
-}
-
 test('sliding windows are what their definition says, late records included, however the stream is cut', async () => {
-  const event = fc.tuple(
-    fc.integer({ min: -40, max: 60 }),
-    fc.constantFrom('a', 'b'),
-    fc.constant(1),
-    fc.integer({ min: 0, max: 1 }),
-  )
   const sizes = fc.record({
     span: fc.integer({ min: 0, max: 12 }),
     grace: fc.integer({ min: 0, max: 5 }),
     lateness: fc.integer({ min: 0, max: 30 }),
+    merges: fc.boolean(),
   })
   await fc.assert(
     fc.asyncProperty(
-      fc.array(event, { maxLength: 40 }),
+      timedRecords,
       sizes,
       fc.integer({ min: 1, max: 41 }),
-      async (stream, windows, size) => {
-        const bed = await WindowBed.of(counts(windows.span, windows.grace), { lateness: windows.lateness, partitions: 2 })
-        for (let i = 0; i < stream.length; i += size) {
-          await bed.batch(stream.slice(i, i + size))
-          if (size % 2 === 0) await bed.crash()
-        }
-        await bed.finish()
-        assert.deepEqual(
-          bed.rows.update.filter(({ closedBy }) => closedBy !== undefined),
-          bed.rows.append,
-        )
-        const expectation = reference(stream, windows)
-        assert.deepEqual(bed.read().toSorted(), expectation.rows)
-        assert.deepEqual(bed.readRecords('late').toSorted(), expectation.late)
-        assert.deepEqual(bed.stored, { keyed: 0, marks: 0, buckets: 0 })
+      async (records, { lateness, merges, ...sizes }, size) => {
+        const windows = sliding(sizes.span, { grace: sizes.grace })
+        const table: Table = (input) => input.window(windows).aggregate('w', { ...ids, ...(merges ? { merge } : {}) })
+        const bed = await WindowBed.of(table, { lateness, partitions: 2 })
+        assert.deepEqual(await cutOutcome(bed, records, size), slidingReference(stamped(records, lateness), sizes))
       },
     ),
     { numRuns: 150 },

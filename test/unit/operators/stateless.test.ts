@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { json } from '../../../service/codec/json.ts'
 import { stream } from '../../../service/dsl/source.ts'
+import { staticTable } from '../../../service/dsl/static-table.ts'
 import { topology } from '../../../service/dsl/topology.ts'
 import { Tasks } from './tasks.ts'
 
@@ -80,4 +81,31 @@ test('functions see key, timestamp, headers and source of the record', async () 
     },
     { key: '', timestamp: 8, headers: {}, source: { topic: 'in', partition: 0, offset: 1n } },
   ])
+})
+
+test('lookup finds the row of each record, and undefined where there is none', async () => {
+  const names = staticTable(
+    new Map([
+      ['1', { name: 'one' }],
+      ['3', { name: 'three' }],
+    ]),
+  )
+  const found = numbers.lookup(
+    names,
+    (n) => String(n),
+    (n, row, record) => `${record.key} ${n} ${row?.name}`,
+  )
+  assert.deepEqual(await outOf(found.to('out', { value })), ['a 1 one', 'b 2 undefined', 'c 3 three'])
+})
+
+test('lookup looks up strings only: anything else is an error of the record', async () => {
+  const found = numbers.lookup(
+    staticTable({ 2: 'two' }),
+    (n) => (n === 2 ? '2' : n) as string,
+    (n, row) => `${n} ${row}`,
+  )
+  await assert.rejects(
+    outOf(found.to('out', { value })),
+    /lookup failed: TypeError: the key to look up is a string, and is 1 here/,
+  )
 })

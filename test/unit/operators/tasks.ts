@@ -11,15 +11,16 @@ import { RecordColumns } from '../../../service/kafka/records/record-columns.ts'
 import type { Labels, Metrics } from '../../../service/metrics.ts'
 import { noMetrics } from '../../../service/metrics.ts'
 import { KeyKinds } from '../../../service/operators/key-kinds.ts'
-import { compileTask } from '../../../service/operators/compile.ts'
+import { compileTask, type Tables } from '../../../service/operators/compile.ts'
 import type { TaskPipeline } from '../../../service/operators/pipeline.ts'
+import { loadTables } from '../../../service/runtime/static-tables.ts'
 import { OutputBuffer } from '../../../service/sink/output-buffer.ts'
 import type { PrintedBatch } from '../../../service/sink/print.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
 import { parseTaskId, type TaskId } from '../../../service/task-id.ts'
-import { graphOf } from '../../../service/topology/graph.ts'
+import { type Graph, graphOf } from '../../../service/topology/graph.ts'
 import { planOf, requiredTopics } from '../../../service/topology/plan.ts'
 
 export interface Input {
@@ -65,8 +66,10 @@ export class Tasks {
   readonly #partitions: Map<string, number>
   readonly #internal: ReadonlySet<string>
 
-  private constructor(topology: Topology, { partitions, messageBytesMax }: { partitions: number; messageBytesMax: number }) {
-    const graph = graphOf(definitionOf(topology))
+  private constructor(
+    graph: Graph,
+    { tables, partitions, messageBytesMax }: { tables: Tables; partitions: number; messageBytesMax: number },
+  ) {
     const external = new Map(requiredTopics(graph).map((topic) => [topic, partitions]))
     const plan = planOf(graph, 'test', external)
     this.#internal = new Set(plan.internalTopics.filter(({ kind }) => kind === 'repartition').map(({ name }) => name))
@@ -90,6 +93,7 @@ export class Tasks {
           partition,
           plan,
           views,
+          tables,
           outputs: this.outputs,
           metrics: this.#metrics(),
           print,
@@ -103,7 +107,8 @@ export class Tasks {
   }
 
   static async of(topology: Topology, { partitions = 1, messageBytesMax = 1_000_000 } = {}): Promise<Tasks> {
-    const tasks = new Tasks(topology, { partitions, messageBytesMax })
+    const graph = graphOf(definitionOf(topology))
+    const tasks = new Tasks(graph, { tables: await loadTables(graph), partitions, messageBytesMax })
     const backend = new MemoryStoreBackend()
     for (const [store, view] of tasks.views) {
       const handle = await backend.acquire({ application: 'test', store, partition: 0 })

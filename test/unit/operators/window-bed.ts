@@ -6,6 +6,7 @@ import { definitionOf, topology } from '../../../service/dsl/topology.ts'
 import { type KeyedStream, stream, type WindowedTable } from '../../../service/index.ts'
 import type { AllRows } from '../../../service/operators/all-rows.ts'
 import { CompleteEmit } from '../../../service/operators/complete-emit.ts'
+import { eventTime } from '../../../service/operators/record-time.ts'
 import type { StatefulOperator } from '../../../service/operators/stateful.ts'
 import type { Push } from '../../../service/source/push.ts'
 import { noHeaders, type Origin, RecordInput, Stamps, StreamRecord } from '../../../service/source/record.ts'
@@ -16,6 +17,7 @@ import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { ScriptedStore } from '../../../service/state/scripted-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
 import type { StoreHandle } from '../../../service/state/store-backend.ts'
+import { SlotClock } from '../../../service/time/slot-clock.ts'
 import { type SourceTime, TaskTime } from '../../../service/time/task-time.ts'
 import { graphOf } from '../../../service/topology/graph.ts'
 import type { WindowNode } from '../../../service/topology/node.ts'
@@ -28,6 +30,10 @@ export interface BedOptions {
   readonly store?: 'memory' | 'scripted'
   readonly cacheBytes?: number
   readonly onError?: 'throw' | 'skip'
+  /** Of the trigger, for windows of batches: each batch is cut at the time that it is given. */
+  readonly everyMs?: number
+  /** What is not read is not computed. Default: all of it. */
+  readonly reads?: 'all' | 'final rows'
 }
 
 /** `t`, the key, the value (default 1), the source partition (default 0). */
@@ -49,6 +55,8 @@ export class WindowBed {
   readonly rows: Record<Side, Row[]> = { append: [], update: [], complete: [], late: [], outside: [] }
   readonly counted: string[] = []
   readonly failures: string[] = []
+  /** How many windows closed at a time, and the latest end of one. */
+  readonly closed: (readonly [count: number, end: number])[] = []
   readonly scripted = new ScriptedStore()
   readonly node: WindowNode
   readonly #options: Required<BedOptions>
@@ -59,12 +67,14 @@ export class WindowBed {
   #operator: StatefulOperator & AllRows
   #complete: CompleteEmit
   #time: TaskTime
+  #slots: SlotClock
   #sources: SourceTime[] = []
 
   private constructor(node: WindowNode, options: Required<BedOptions>) {
     this.node = node
     this.#options = options
     this.#time = new TaskTime({ committed: Number.NEGATIVE_INFINITY })
+    this.#slots = this.#slotClock(Number.NEGATIVE_INFINITY)
     this.#view = this.#newView()
     this.#complete = this.#newComplete()
     this.#operator = this.#newOperator()
@@ -74,8 +84,8 @@ export class WindowBed {
     const input = stream<never>('in', { value: json() }).byKey()
     const sink = table(input).emit('append').to('out', { value: json() })
     const node = graphOf(definitionOf(topology('t', [sink]))).nodes.find(({ kind }) => kind === 'window') as WindowNode
-    const defaults = { lateness: 0, partitions: 1, store: 'scripted', cacheBytes: 1e8, onError: 'throw' } as const
-    const bed = new WindowBed(node, { ...defaults, ...options })
+    const defaults = { lateness: 0, partitions: 1, store: 'scripted', cacheBytes: 1e8 } as const
+    const bed = new WindowBed(node, { ...defaults, onError: 'throw', everyMs: 1, reads: 'all', ...options })
     const { store } = bed.#options
     bed.#handle = await (store === 'memory' ? bed.#memory : bed.scripted.backend(systemClock)).acquire(bed.#id(), 'topic')
     await bed.#handle.rebuild(0)
@@ -106,8 +116,9 @@ export class WindowBed {
     }
   }
 
-  /** One batch. */
-  async batch(events: readonly Event[] = []): Promise<void> {
+  /** One batch, cut at `now` of the wall clock. */
+  async batch(events: readonly Event[] = [], now = 0): Promise<void> {
+    this.#slots.observe(now)
     this.#view.beginBatch()
     this.#operator.begin()
     this.#complete.begin()
@@ -140,9 +151,10 @@ export class WindowBed {
   /** Starts again from what was committed. */
   async crash(): Promise<void> {
     const committed = this.#time.value
-    const watermarks = this.#sources.map(({ watermark }) => watermark)
+    const watermarks = this.#sources.map(({ value }) => value)
     this.#time = new TaskTime({ committed })
     this.#sources = watermarks.map((watermark) => this.#time.source(this.#options.lateness, watermark))
+    this.#slots = this.#slotClock(this.#slots.value)
     const { marker } = this.#view
     const handle = this.#opened()
     this.#view = this.#newView()
@@ -192,6 +204,10 @@ export class WindowBed {
     this.#view.applied(writes)
   }
 
+  #slotClock(committed: number): SlotClock {
+    return new SlotClock({ everyMs: this.#options.everyMs, lag: 0, spanMs: 0, committed })
+  }
+
   #newView(): StateView {
     const spec = this.node.stores[0]
     if (spec === undefined) throw new Error('the node has no store')
@@ -217,7 +233,9 @@ export class WindowBed {
     return windowOperator({
       node: this.node,
       view: this.#view,
-      input: this.#time,
+      input: this.node.windows.kind === 'batches' ? this.#slots : this.#time,
+      time: eventTime,
+      everyMs: this.#options.everyMs,
       failed: (operator, error, record) => {
         if (this.#options.onError === 'throw') throw error
         this.failures.push(`${operator} ${record.timestamp} ${String(error)}`)
@@ -225,9 +243,10 @@ export class WindowBed {
       outlets: {
         append: this.#to('append'),
         update: this.#to('update'),
-        changes: this.#complete.push,
+        changes: this.#options.reads === 'all' ? this.#complete.push : undefined,
         late: this.#to('late'),
         outside: this.#to('outside'),
+        closed: (count, end) => void this.closed.push([count, end]),
       },
       keys: () => text(),
       outside: (record) => void this.counted.push(`outside ${String(record.key)}@${record.timestamp}`),

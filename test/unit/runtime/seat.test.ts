@@ -68,6 +68,18 @@ test('P1: a loss is in the shared memory before the worker can hear of it', () =
   assert.deepEqual(posted.at(-1), { message: { kind: 'lost', reason: 'thrown out' }, losses: 1 })
 })
 
+test('partitions that hold windows open are told with what to do, until the worker says otherwise', () => {
+  const { seat, says } = taken()
+  assert.deepEqual(seat.warnings(), [])
+  says({ kind: 'held', partitions: [{ topic: 'in', partition: 2, since: 0 }] })
+  assert.match(
+    seat.warnings()[0] ?? '',
+    /in, partition 2, .* since 1970-01-01T00:00:00.000Z .* set idleAfter, or send it a record/,
+  )
+  says({ kind: 'held', partitions: [] })
+  assert.deepEqual(seat.warnings(), [])
+})
+
 test('P16: a revocation is over when the worker has given up all of its tasks, or is no member any more', async () => {
   const { group, says } = taken()
   let over = 0

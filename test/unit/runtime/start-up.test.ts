@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeOffsetMetadata, offsetMetadataBytesAtMost } from '../../../service/commit/offset-metadata.ts'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { json, stream, topology } from '../../../service/index.ts'
+import { json, staticTable, stream, topology } from '../../../service/index.ts'
 import { onBed } from '../../support/process-bed.ts'
 import { numbers } from '../../support/numbers.ts'
 
@@ -31,9 +31,19 @@ test('P10: offset metadata that could outgrow what the broker takes is refused a
     await bed.prepare(withStores(40))
   }))
 
+test('a static table that cannot be read is refused at the start, before anything is created', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    const before = bed.kafka.topics().length
+    const absent = staticTable('absent.csv', { key: (row: { readonly id: string }) => row.id })
+    const found = stream('in', { value: json<number>() }).lookup(absent, String, (_, row) => row?.id ?? '')
+    const lookups = topology('lookups', found.byKey().count('found').to('sums', { value: json() }))
+    await assert.rejects(bed.prepare(lookups), { code: 'configuration', message: /Static table absent\.csv: no such file/ })
+    assert.equal(bed.kafka.topics().length, before)
+  }))
+
 test('P10: the bound holds for the largest metadata of a task', () => {
   const names = ['total', 'a-much-longer-name']
   const stores = Object.fromEntries(names.map((name) => [name, ['0123456789abcdef0123456789abcdef', 2 ** 52] as const]))
-  const metadata = { batch: 2 ** 50, partitionsAtStart: 10_000, watermark: -(2 ** 53) + 1, stores }
-  assert.ok(Buffer.byteLength(encodeOffsetMetadata(metadata)) <= offsetMetadataBytesAtMost(names))
+  const metadata = { batch: 2 ** 50, partitionsAtStart: 10_000, watermarks: [-(2 ** 53) + 1, null, -(2 ** 52)], stores }
+  assert.ok(Buffer.byteLength(encodeOffsetMetadata(metadata)) <= offsetMetadataBytesAtMost(names, 2))
 })

@@ -460,7 +460,7 @@ describe('P11: where a task begins', () => {
     onBed({ topology: from('latest'), partitions: 3 }, async (bed) => {
       for (const partition of [0, 1, 2]) bed.send('in', { key: 'a', value: partition, partition })
       // As of a time when the topic had two partitions.
-      const metadata = encodeOffsetMetadata({ batch: 1, partitionsAtStart: 2, watermark: null, stores: {} })
+      const metadata = encodeOffsetMetadata({ batch: 1, partitionsAtStart: 2, watermarks: [null], stores: {} })
       await bed.setOffset('in', 0, 1, metadata)
       const process = bed.start({ instanceId: 'a' })
       await bed.until('it runs', running(bed, 3))
@@ -498,7 +498,7 @@ describe('P11: where a task begins', () => {
   test('nor by one that lost its membership and has another one, while its loop has not heard of it', () =>
     onBed({ topology: from('earliest'), partitions: 2 }, async (bed) => {
       bed.send('in', { key: 'a', value: 1 })
-      await bed.setOffset('in', 0, 0, encodeOffsetMetadata({ batch: 0, partitionsAtStart: 2, watermark: null, stores: {} }))
+      await bed.setOffset('in', 0, 0, encodeOffsetMetadata({ batch: 0, partitionsAtStart: 2, watermarks: [null], stores: {} }))
       const wire = new FaultyWire(bed.kafka.wire('b'))
       const worker = workerOn(bed, wire)
       const [looks, writes] = [held('hold-answer'), held('hold')]

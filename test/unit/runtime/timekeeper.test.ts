@@ -211,6 +211,23 @@ describe('watermarks', () => {
     assert.deepEqual(rowsOf(driver), ['1[20000,30000)=1 time'])
   })
 
+  for (const [name, windows] of [
+    ['tumbling windows', tumbling('10 seconds')],
+    ['sessions', session({ gap: '9 seconds' })],
+  ] as const)
+    test(`silence closes windows of ${name} too`, async (test) => {
+      const events = stream('events', { value: json<number>(), idleAfter: '5 seconds' }).byKey()
+      const inner = events.window(windows).count('inner').emit('append')
+      const outer = inner.byKey().window(tumbling('1 minute')).count('outer').emit('append')
+      const driver = await opened(test, topology('silent', [outer.to('finals', { value: json() })]))
+      driver.send('events', ...numbered('a', [1, 1_000]))
+      await driver.drain()
+      await driver.advance('50 seconds')
+      assert.deepEqual(rowsOf(driver), [])
+      await driver.advance('30 seconds')
+      assert.deepEqual(rowsOf(driver), ['a[0,60000)=1 time'])
+    })
+
   test('without idleAfter an empty partition holds windows open', async (test) => {
     const source = stream('events', { value: json<number>(), idleAfter: false })
     const counts = source

@@ -8,6 +8,7 @@ import {
   type SessionOptions,
   type Sink,
   sliding,
+  staticTable,
   stream,
   structured,
   topology,
@@ -33,9 +34,14 @@ test('it is 16 hex digits, and stays what it is between versions', () => {
   assert.equal(base(), 'bb112f10527ccc93')
 })
 
-test('functions, stateless steps, sinks and the name of the topology are no part of it', () => {
+test('functions, stateless steps, static tables, sinks and the name of the topology are no part of it', () => {
   const total = read('in')
     .filter((v) => v.n > 0)
+    .lookup(
+      staticTable({ a: 1 }),
+      (v) => v.k,
+      (v) => v,
+    )
     .keyBy((v) => `${v.k}!`)
     .sum('total', (v) => v.n * 2)
   assert.equal(print(total.emit('update').print(), total.filter((n) => n > 1).to('elsewhere', out)), base())
@@ -146,7 +152,7 @@ test('grace, lateness, markers, modes and full turns of the offset are not', () 
   same(sessions({ startsWith: (v) => v.n === 0 }), sessions({ startsWith: (v) => v.n === 1, grace: 5 }))
 })
 
-test('of overlapping windows, whether they can be kept as slices is', () => {
+test('of overlapping windows, whether they share slices is', () => {
   const over = (windows: Windows<Row>, more: Partial<Aggregation<string, Row, number>>) =>
     print(
       read('in')
@@ -159,6 +165,7 @@ test('of overlapping windows, whether they can be kept as slices is', () => {
   const merge = (left: number, right: number) => left + right
   const remove = (n: number) => n - 1
   const hops = hopping('1 hour', '5 minutes')
-  assert.equal(new Set([over(hops, {}), over(hops, { merge }), over(hops, { remove }), over(hops, { merge, remove })]).size, 4)
+  assert.notEqual(over(hops, {}), over(hops, { merge }))
+  assert.equal(over(hops, { merge }), over(hops, { merge, remove }))
   assert.equal(over(tumbling('1 hour'), {}), over(tumbling('1 hour'), { merge, remove }))
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { json, type Sink, stream, topology, type TopologyOptions, tumbling } from '../../../service/index.ts'
+import { batches, json, type Sink, stream, topology, type TopologyOptions, tumbling } from '../../../service/index.ts'
 
 type Value = { k: string; n: number }
 const read = (topic: string, onInvalid: 'stop' | 'dead-letter' = 'stop') => stream(topic, { value: json<Value>(), onInvalid })
@@ -76,6 +76,42 @@ test('two repartition topics with one name are refused, given or not', () => {
   )
 })
 
+test('withTime stands before whatever brings partitions together', () => {
+  const time = ({ n }: Value) => n
+  const keyed = read('a').keyBy((v) => v.k, { name: 'keyed' })
+  assertDefects(defects([keyed.records().withTime(time).print()]), [
+    /A withTime stands behind keyBy 'keyed', where .* have become one: put withTime before the keyBy\./,
+  ])
+  assertDefects(defects([read('a').union(keyed.records()).withTime(time).print()]), [/behind keyBy 'keyed'/])
+  assertDefects(defects([read('a').global({ name: 'all' }).records().withTime(time).print()]), [/put withTime before the global/])
+  const hours = read('a').byKey().window(tumbling('1 hour')).count('hours')
+  assertDefects(
+    defects([
+      hours
+        .emit('append')
+        .withTime(() => 0)
+        .print(),
+    ]),
+    [/behind count 'hours', .*: put withTime before the count\./],
+  )
+  assertDefects(
+    defects([
+      read('a')
+        .byKey()
+        .count('c')
+        .emit('update')
+        .withTime(() => 0)
+        .print(),
+    ]),
+    [/behind count 'c'/],
+  )
+  const before = read('a').byKey().records().withTime(time).withTime(time)
+  const partitioned = read('b')
+    .keyBy((v) => v.k, { alreadyPartitioned: true })
+    .records()
+  assertDefects(defects([before.union(partitioned.withTime(time)).byKey().count('c').to('x', out)]), [])
+})
+
 test('a topology does not read what it writes', () => {
   assertDefects(defects([read('a').to('a', out), read('a').to('a', out)]), [/'a' is both read and written: .* its own output/])
   assertDefects(defects([read('a').print()], { deadLetterTopic: 'a' }), [/'a' is both read and the dead-letter topic/])
@@ -85,6 +121,16 @@ test('dead letters need a topic', () => {
   assertDefects(defects([read('a', 'dead-letter').print()]), [/'a' has onInvalid 'dead-letter', and .* no `deadLetterTopic`/])
   assertDefects(defects([read('a').print()], { onError: 'dead-letter' }), [/onError 'dead-letter' and no `deadLetterTopic`/])
   assertDefects(defects([read('a', 'dead-letter').print()], { onError: 'dead-letter', deadLetterTopic: 'dead' }), [])
+})
+
+test('windows of batches need a trigger of batches', () => {
+  const counted = () => read('a').byKey().window(batches(2)).count('recent').emit('append').print()
+  assertDefects(defects([counted()], { trigger: 'continuous' }), [
+    /'recent' are counted in batches, .* 'continuous', .* a trigger \{ every \}/,
+  ])
+  assertDefects(defects([counted()], { trigger: { every: 0.5 } }), [/'recent' .* trigger\.every of 0\.5 ms: .* whole number/])
+  assertDefects(defects([counted()], { trigger: { every: '1 second' } }), [])
+  assertDefects(defects([counted()]), [])
 })
 
 test('all defects are told at once', () => {

@@ -5,7 +5,7 @@ import { placeOf, put, type Sessions } from '../../../service/windows/sessions.t
 
 /** The sessions after a record at `time`, each with the times in it as its aggregate, the earlier of two merged ones first. */
 function insert(sessions: Sessions, time: number, gapMs: number): Sessions {
-  const place = placeOf(time, sessions, gapMs)
+  const place = placeOf(time, sessions, { gapMs, closed: Number.NEGATIVE_INFINITY })
   const { from, to, start, last } = place
   const [left, right] = sessions.slice(from, to)
   const value = [...((left?.value as number[] | undefined) ?? []), time, ...((right?.value as number[] | undefined) ?? [])]
@@ -31,7 +31,7 @@ describe('sessions of a key', () => {
 
   test('one that is deleted leaves the others', () => {
     const sessions = inserted([0, 100, 200], 10)
-    assert.deepEqual(bounds(put(undefined, placeOf(105, sessions, 10), sessions)), [
+    assert.deepEqual(bounds(put(undefined, placeOf(105, sessions, { gapMs: 10, closed: 0 }), sessions)), [
       [0, 0],
       [200, 200],
     ])
