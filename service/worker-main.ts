@@ -41,6 +41,7 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
   const topology = await loadTopology(new URL(data.topologyUrl), data.exportName)
   const graph = graphOf(definitionOf(topology))
   const plan = planOf(graph, data.application, new Map([...topics].map(([name, { partitions }]) => [name, partitions])))
+  const tables = await loadTables(graph)
   const wire = openKafkaWire(configuration, `${configuration.kafka.clientId}-${ids.worker}`, log)
   const backend = await openBackend(configuration, log)
   const metrics = new PromMetrics()
@@ -49,7 +50,7 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
     ids,
     settings: workerSettings(configuration),
     topics,
-    tables: await loadTables(graph),
+    tables,
     wire,
     backend,
     clock: systemClock,

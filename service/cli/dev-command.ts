@@ -19,8 +19,8 @@ import { type TopologyTopics, topicsOf } from './topology-topics.ts'
 import { count } from './view.ts'
 
 const purchasesPerSecond = 200
-/** With this one the first purchase that is late comes when the first hours have closed. */
-const purchasesSeed = 3
+/** With this one no purchase of the first hour is late. */
+const purchasesSeed = 14
 const partitions = 4
 /** Of each look, a few times a second: what an eye can follow, and what a log should hold; more at once after looks that found none. */
 const rowsPerLook = { screen: 3, lines: 1 }

@@ -1,8 +1,8 @@
 /** Sends made-up purchases at a steady rate until it is stopped. */
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
-import type { DevKafka } from './dev-kafka.ts'
-import { purchaseMaker, purchasesTopic } from './purchases.ts'
+import type { DevKafka, KeyedText } from './dev-kafka.ts'
+import { type Purchase, purchaseMaker, purchasesTopic } from './purchases.ts'
 
 export interface FeederOptions {
   readonly kafka: Pick<DevKafka, 'append'>
@@ -47,16 +47,17 @@ export class Feeder {
     const { signal } = this.#stop
     const next = purchaseMaker(seed)
     let last = clock.monotonic()
+    let from = time()
     let owed = 0
     while (!signal.aborted) {
       const now = clock.monotonic()
       owed = Math.min(recordsPerTickMax, owed + ((now - last) * perSecond) / 1000)
       last = now
-      const timestamp = time()
-      const purchases = Array.from({ length: Math.floor(owed) }, () => next(timestamp))
-      owed -= purchases.length
+      const until = time()
+      const records = recordsBetween({ from, until }, Math.floor(owed), next)
+      from = until
+      owed -= records.length
       try {
-        const records = purchases.map((purchase) => ({ key: purchase.customer, value: JSON.stringify(purchase), timestamp }))
         this.#sent += await kafka.append(purchasesTopic, records)
       } catch (error) {
         log.warn(
@@ -67,4 +68,17 @@ export class Feeder {
       await clock.sleep(tickMs, signal)
     }
   }
+}
+
+/** Told one after the other, at even distances: a pause leaves no hour out. */
+function recordsBetween(
+  { from, until }: { readonly from: number; readonly until: number },
+  count: number,
+  next: (now: number) => Purchase,
+): readonly KeyedText[] {
+  return Array.from({ length: count }, (_, index) => {
+    const timestamp = Math.floor(from + ((until - from) * (index + 1)) / count)
+    const purchase = next(timestamp)
+    return { key: purchase.customer, value: JSON.stringify(purchase), timestamp }
+  })
 }

@@ -43,10 +43,10 @@ const firstInvoice = 536_365
 const linesMax = 4
 
 const minuteMs = 60_000
-/** Most are told at once, nearly all within a few minutes; one in three hundred when its hour is long over. */
+/** Most are told at once, nearly all within a few minutes; one in five hundred when its hour is long over. */
 const delayMeanMs = 1.5 * minuteMs
 const delayMaxMs = 9 * minuteMs
-const forgottenShare = 1 / 300
+const forgottenShare = 1 / 500
 const forgottenMs = 80 * minuteMs
 
 /** The next purchase at each call; `now`, ms since 1970, is when it is told. A few customers buy much, cheap things sell best, few come back. */

@@ -1,7 +1,7 @@
 /** Tumbling and hopping windows of one aggregate: records are folded into the windows that they lie in, which close as event time passes. */
 import type { Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
-import type { Entry, StateView } from '../state/state-view.ts'
+import type { Entry, Scanned, StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
@@ -15,7 +15,7 @@ import { type Bounds, WindowRows } from './window-rows.ts'
 type AlignedWindowsParts = WindowParts<Alignment>
 
 /** So many windows close in a batch, and one more for each that its records went into, so that never more come than go. */
-const closedMax = 10_000
+const closedMax = 2_000
 
 export class AlignedWindows implements StatefulOperator, AllRows {
   readonly output: Watermark
@@ -40,6 +40,8 @@ export class AlignedWindows implements StatefulOperator, AllRows {
   #isPartlyLate = false
   /** The buckets whose entries were asked for in this batch. */
   readonly #closing = new Set<number>()
+  /** True where the rest of a bucket is left to the next batch: nothing closes before that. */
+  #isPaused = false
 
   constructor(parts: AlignedWindowsParts) {
     const { node, view, input, outlets, keys } = parts
@@ -70,6 +72,7 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     this.#view.beginBatch()
     this.#closable = closedMax
     this.#closing.clear()
+    this.#isPaused = false
     this.#look()
   }
 
@@ -196,19 +199,25 @@ export class AlignedWindows implements StatefulOperator, AllRows {
   /** Closes what the watermark has passed, the earliest first, as far as this batch may. */
   #closeUpTo(watermark: number): void {
     const { graceMs } = this.#windows
-    while (this.#closesAt <= watermark) {
+    while (this.#closesAt <= watermark && !this.#isPaused) {
       const end = this.#closesAt - graceMs
-      // What came into the bucket since the load is in memory.
-      this.#view.scan(end, this.#closable)
-      const { entries, complete } = this.#view.scanned(end)
+      const { entries, complete } = this.#scanned(end)
       const open = entries.filter(({ value }) => value !== undefined)
       this.#rows.closed(this.#boundsOf(end), open)
       for (const entry of open) this.#view.set(entry, undefined, end - 1)
       this.#closable -= open.length
-      if (!complete) return
+      this.#isPaused = !complete
       this.#look()
     }
-    this.#emitted = Math.max(this.#emitted, watermark - graceMs)
+    if (!this.#isPaused) this.#emitted = Math.max(this.#emitted, watermark - graceMs)
+  }
+
+  /** As many entries of a bucket as may close. What came into it since the load is in memory. */
+  #scanned(end: number): Scanned {
+    const found = this.#closing.has(end) ? this.#view.scanned(end).entries.length : 0
+    this.#closing.add(end)
+    this.#view.scan(end, Math.max(0, this.#closable - found))
+    return this.#view.scanned(end)
   }
 
   #boundsOf(end: number): Bounds {

@@ -51,8 +51,11 @@ export interface KeyedWindowsParts<S> {
   readonly open: OpenRows
 }
 
-/** So many marks are looked at in a batch, and one more for each record that the batch brings, so that there never come more than go. */
-const marksMax = 10_000
+/**
+ * So many marks are looked at in a batch, and so many windows close, and one more for each record that the batch brings, so that there
+ * never come more than go.
+ */
+const closedMax = 2_000
 
 export class KeyedWindows<S> implements StatefulOperator, AllRows {
   readonly output: Watermark
@@ -68,6 +71,8 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
   #taken = 0
   /** The newest event time that went into a window in this batch, or at which one closed. */
   #newest = Number.NEGATIVE_INFINITY
+  /** How many windows may still close in it. */
+  #closable = 0
   /** Those that wait for state, or for a close that comes before them. */
   #waiting: Arrival[] = []
   /** The buckets that this batch looks into. */
@@ -122,7 +127,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
   load(): Promise<void> | undefined {
     const watermark = this.#input.value
     const buckets = this.#view.buckets()
-    let wanted = marksMax + this.#taken
+    let wanted = closedMax + this.#taken
     for (const time of buckets.upTo(watermark)) {
       if (wanted <= 0 || time >= watermark) break
       if (!this.#visited.has(time)) this.#view.scan(time, wanted)
@@ -135,6 +140,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
 
   run(): void {
     this.#leadsTo = this.#input.value
+    this.#closable = closedMax + this.#taken
     this.#takeMarks()
     for (const arrival of this.#waiting) {
       this.#closeUpTo(arrival.watermark)
@@ -142,6 +148,8 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     }
     this.#waiting = []
     this.#closeUpTo(this.#leadsTo)
+    // Keys that are left get a mark again, and wait for the next batch.
+    this.#queue.clear()
     this.#finishKeys()
     this.#leadsTo = Number.NEGATIVE_INFINITY
     this.#closesAt = this.#firstMark()
@@ -224,19 +232,21 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
   /** In the order of their dues, then of their keys' bytes. */
   #closeUpTo(watermark: number): void {
     const queue = this.#queue
-    for (let next = queue.first; next !== undefined && next.due < watermark; next = queue.first) {
+    for (let next = queue.first; next !== undefined && next.due < watermark && this.#closable > 0; next = queue.first) {
       queue.shift()
       // A key whose windows have changed since stands in the queue once more.
       if (this.#dueOf(next.entry) === next.due) this.#close(next.entry, watermark)
     }
     this.#logic.flush()
-    // What marks that were not looked at are for is not emitted.
-    this.#emitted = Math.max(this.#emitted, Math.min(watermark, this.#firstMark()) - this.#logic.holdBackMs)
+    // What marks that were not looked at are for is not emitted, nor what is left to the next batch.
+    const open = Math.min(this.#firstMark(), queue.first?.due ?? Number.POSITIVE_INFINITY)
+    this.#emitted = Math.max(this.#emitted, Math.min(watermark, open) - this.#logic.holdBackMs)
   }
 
   #close(entry: Entry, watermark: number): void {
     const held = heldBy<S>(entry)
     if (held?.state === undefined) return
+    this.#closable -= 1
     const time = this.#logic.dueOf(held.state) - this.#logic.holdBackMs
     this.#newest = Math.max(this.#newest, time)
     this.#view.set(entry, { marks: held.marks, state: this.#logic.close(entry.key, held.state, watermark) }, time)

@@ -4,7 +4,7 @@ import { FatalError, RetakeError } from '../errors.ts'
 import { partitionKey } from '../kafka/offsets.ts'
 import type { Batch } from './batch.ts'
 import type { Membership } from './seam.ts'
-import type { StoreWrite } from '../state/store-backend.ts'
+import { heldBytes, type StoreWrite } from '../state/store-backend.ts'
 import type { Task, TaskStore } from './task.ts'
 import { writeReports } from './time-reports.ts'
 import type { WorkerResources } from './worker-resources.ts'
@@ -62,13 +62,14 @@ function appendChangelog(resources: WorkerResources, task: Task, store: TaskStor
   const { outputs, parts } = resources
   const changes = store.view.takeChanges()
   let bytes = 0
-  for (const { bucket, key, value, timestamp } of changes) {
+  for (const change of changes) {
+    const { bucket, key, value, timestamp } = change
     try {
       outputs.append(store.changelog, store.partition, changelogKey(bucket, key), value, Math.max(0, timestamp), undefined)
     } catch (error) {
       throw tooLarge(store, key, error)
     }
-    bytes += key.length + (value?.length ?? 0)
+    bytes += heldBytes(change)
   }
   const progress = task.progressRecord(store, parts.plan.fingerprint)
   outputs.append(store.changelog, store.partition, progressKey, progress, parts.clock.now(), undefined)

@@ -1,4 +1,4 @@
-/** The scripts on a real Redis, by EVALSHA; a script that Redis does not have is sent whole. */
+/** The scripts on a real Redis: whole the first time, by EVALSHA from then on. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
@@ -55,8 +55,13 @@ interface Reply {
 
 export class RedisScripts implements StoreScripts {
   readonly #client: Redis | Cluster
+  /** Which scripts were sent whole over this connection, for which store partition, as those of a cluster are on several nodes. */
+  readonly #sent = new Set<string>()
+
   constructor(client: Redis | Cluster) {
     this.#client = client
+    // Whatever is there now may know none of them.
+    client.on('ready', () => this.#sent.clear())
   }
 
   async acquire(id: StoreId, { nonce, topicId, now }: AcquireRequest): Promise<Acquired> {
@@ -127,9 +132,16 @@ export class RedisScripts implements StoreScripts {
     this.#client.disconnect()
   }
 
+  /**
+   * A call must reach Redis when it is made: a read that was refused and sent again would come behind applies that were made after it, and
+   * find the store further on than its markers say.
+   */
   async #run({ name, source, sha }: Script, id: StoreId, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
+    const use = `${name} ${keys[0]}`
+    const wasSent = this.#sent.has(use)
+    this.#sent.add(use)
     try {
-      return replyOf(await this.#call('EVALSHA', sha, keys, args))
+      return replyOf(await (wasSent ? this.#call('EVALSHA', sha, keys, args) : this.#call('EVAL', source, keys, args)))
     } catch (error) {
       if (!isMissingScript(error)) throw redisError(error, `run ${name}`, { store: id.store, partition: id.partition })
     }

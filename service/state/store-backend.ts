@@ -39,9 +39,12 @@ export interface Chunk {
 export const chunkEntriesMax = 1000
 export const chunkBytesMax = 256 * 1024
 
-/** What a write counts for in chunks and in the apply queue: its bytes and a flat rate for what holds them. */
+/** What a write counts for in chunks: its bytes and a flat rate for what holds them. */
 export const writeBytes = (write: StoreWrite): number =>
   16 + (write.bucket?.length ?? 0) + write.key.length + (write.value?.length ?? 0)
+
+/** What a write takes of the heap, about, until it is applied: its buffers, and its entry, which is pinned. */
+export const heldBytes = (write: StoreWrite): number => 500 + writeBytes(write)
 
 /** A bucket that holds something, and how much. */
 export interface BucketSize {

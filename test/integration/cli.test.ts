@@ -67,6 +67,16 @@ suite('command line', { concurrency: 2 }, () => {
     assert.equal(out, readFileSync(join(root, hourly('golden.jsonl')), 'utf8'))
   })
 
+  test('dev shows an hour that closes, and how many rows there were in the end', async () => {
+    const { code, out, error } = await caudal(['dev', '--sandbox-kind', 'memory', '--seconds', '8'])
+    assert.deepEqual([code, error], [0, ''])
+    assert.match(out, / hourly-purchases: \d+ {2}\{"customer":/)
+    assert.match(out, / closed up to \d{4}-\d\d-\d\dT00:00:00Z · hourly-spend · \d+ final row/)
+    const rows = /rows out +(\d+)\n/.exec(out)?.[1]
+    assert.notEqual(Number(rows), 0)
+    assert.equal(out.trimEnd().split('\n').at(-1), `rows: ${rows}`)
+  })
+
   test('a fault of the topology ends try with exit code 1, and prints nothing', async () => {
     const faulty = topologyFile(
       'faulty.ts',

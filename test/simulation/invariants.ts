@@ -4,7 +4,11 @@ import { application, type SimulatedCluster } from './simulated-cluster.ts'
 
 /** I1, I11: the output is the function of the input: nothing lost, nothing twice, in order for each key. */
 export function outputFollowsInput(cluster: SimulatedCluster): void {
-  cluster.simulated.check((topic) => cluster.outputs(topic), cluster.last)
+  cluster.simulated.check(
+    (topic) => cluster.outputs(topic),
+    cluster.last,
+    (topic) => cluster.inputs(topic),
+  )
 }
 
 /** I2: no transaction hangs: what readers of committed records see ends where the log does. */
@@ -31,7 +35,7 @@ export function storeIsFoldOfChangelog(cluster: SimulatedCluster): void {
           .map(([key, value]) => [key, value.toString().slice(0, 100)] as const)
           .toSorted(([one], [other]) => one.localeCompare(other)),
       )
-    const [held, folded] = [texts(cluster.store.entries(store)), texts(cluster.fold(store))]
+    const [held, folded] = [texts(cluster.held(store)), texts(cluster.fold(store))]
     assert.deepEqual(held, folded, `store ${store.store}-${store.partition} is not the fold of its changelog`)
   }
 }

@@ -8,11 +8,13 @@ import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire
 import { MembershipView } from '../../service/runtime/membership-view.ts'
 import { TaskSet } from '../../service/runtime/task-set.ts'
 import { Task } from '../../service/runtime/task.ts'
+import { Timekeeper } from '../../service/runtime/timekeeper.ts'
 import type { CachedEntry } from '../../service/state/entry-cache.ts'
 import type { ScriptedStore } from '../../service/state/scripted-store.ts'
 import { StateView } from '../../service/state/state-view.ts'
 import type { Marker } from '../../service/state/store-backend.ts'
 import { scriptCode, type StoreScripts } from '../../service/state/store-scripts.ts'
+import { TaskTime } from '../../service/time/task-time.ts'
 import type { Plant } from './plant.ts'
 import type { Fault, Scenario } from './scenario.ts'
 import type { SimulatedCluster } from './simulated-cluster.ts'
@@ -280,6 +282,84 @@ const thrownOutWithinABatch = withOnlyFaults(['cut-off', 'slow-connection'], {
   eventRate: 0.04,
 })
 
+/** Windows that are checked against a reference, over several tasks whose partitions are not equally far. */
+const windowed = (faults: readonly Fault[], more: Partial<Scenario> = {}) =>
+  withFaults(faults, {
+    topology: 'sessions-and-hops',
+    partitions: 3,
+    keys: ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'],
+    batchRecordsMax: 3,
+    ...more,
+  })
+
+/** Every upstream task is taken to be as far as the one that is furthest. */
+function takingTheGreatest(): () => void {
+  const upstreams = new WeakMap<TaskTime, Set<string>>()
+  const known = (time: TaskTime, id: string): ReadonlySet<string> => {
+    const ids = upstreams.get(time) ?? new Set()
+    upstreams.set(time, ids.add(id))
+    return ids
+  }
+  const undo = [
+    wrapped(
+      TaskTime.prototype,
+      'upstream',
+      (original) =>
+        function (this: TaskTime, id, committed) {
+          known(this, id)
+          original.call(this, id, committed)
+        },
+    )(),
+    wrapped(
+      TaskTime.prototype,
+      'heard',
+      (original) =>
+        function (this: TaskTime, id, report) {
+          for (const each of known(this, id)) if (report !== 'idle' || each === id) original.call(this, each, report)
+        },
+    )(),
+  ]
+  return () => undo.forEach((each) => each())
+}
+
+const silentForMs = 500
+
+/** A partition is idle when none of its records has come for a while: whether it lags, waits or is cut off is not asked. */
+function idleBySilence(): () => void {
+  const heard = new WeakMap<Timekeeper, Map<string, { readonly topic: string; readonly partition: number; at: number }>>()
+  const now = new WeakMap<Timekeeper, number>()
+  const undo = [
+    wrapped(
+      Timekeeper.prototype,
+      'activate',
+      (original) =>
+        function (this: Timekeeper, slices) {
+          const partitions = heard.get(this) ?? new Map()
+          heard.set(this, partitions)
+          const sources = slices.filter(({ topic }) => topic === 'in')
+          for (const { topic, partition } of sources)
+            partitions.set(`${topic}-${partition}`, { topic, partition, at: now.get(this) ?? 0 })
+          original.call(this, slices)
+        },
+    )(),
+    wrapped(
+      Timekeeper.prototype,
+      'observe',
+      (original) =>
+        function (this: Timekeeper, at) {
+          now.set(this, at)
+          for (const partition of heard.get(this)?.values() ?? []) {
+            if (at - partition.at < silentForMs) continue
+            this.sourceOf(partition.topic, partition.partition).becomeIdle()
+            this.behind(0).sourceOf(partition.topic, partition.partition).becomeIdle()
+          }
+          original.call(this, at)
+        },
+    )(),
+  ]
+  return () => undo.forEach((each) => each())
+}
+
 /** By the rule that was taken out. */
 export const plantedBugs: Readonly<Record<string, Plant>> = {
   'commit before produce': { wire: committingFirst, scenario: withFaults(['crash', 'kill']) },
@@ -378,6 +458,12 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
       callFaultRate: 0.06,
       eventRate: 0.04,
     }),
+  },
+  'greatest upstream time instead of the least': { patch: takingTheGreatest, scenario: windowed([]) },
+  'idle by silence': { patch: idleBySilence, scenario: windowed(['slow-connection']) },
+  'watermarks of partitions forgotten': {
+    patch: patched(Timekeeper.prototype, 'watermarksOf', () => [null]),
+    scenario: windowed(['crash', 'kill']),
   },
   'DeleteRecords before EndTxn': {
     wire: deletingEarly,

@@ -64,7 +64,8 @@ export function scenarioOf(seed: number): Scenario {
     ...Array.from({ length: 3 }, () => 'union-and-chain' as const),
     'large-rows',
   ])
-  const turns: Readonly<Record<number, TopologyName>> = { 0: 'windowed', 3: 'ranked' }
+  const windows = (seed / turnOfSeeds) % 2 === 0 ? 'sessions-and-hops' : 'windowed'
+  const turns: Readonly<Record<number, TopologyName>> = { 0: windows, 3: 'ranked' }
   const topology = turns[seed % turnOfSeeds] ?? drawn
   const processes = Array.from({ length: random.between(1, 3) }, () => (random.chance(0.75) ? 'static' : 'dynamic'))
   const faults = [...callFaults, ...eventFaults].filter(() => random.chance(0.45))

@@ -113,6 +113,17 @@ export class SimulatedCluster {
     return Array.from({ length: columns.count }, (_, i) => [columns.offsets[i], columns.key(i), columns.value(i)].join(' '))
   }
 
+  /** Records of an input topic, by partition. */
+  inputs(topic: string): readonly (readonly OutputRecord[])[] {
+    return this.partitions([topic]).map(({ partition }) => {
+      const columns = this.kafka.records(topic, partition, 'committed')
+      return Array.from({ length: columns.count }, (_, i) => ({
+        key: columns.key(i)?.toString() ?? '',
+        value: JSON.parse(columns.value(i)?.toString() ?? 'null'),
+      }))
+    })
+  }
+
   /** Committed records of an output topic, by key. */
   outputs(topic: string): ReadonlyMap<string, readonly OutputRecord[]> {
     const found = new Map<string, OutputRecord[]>()
@@ -138,15 +149,25 @@ export class SimulatedCluster {
     )
   }
 
-  /** What the committed changelog says that a store holds, keys as Latin-1. */
+  /** What a store holds, by bucket (hex digits, empty for keyed entries) and key (Latin-1). */
+  held(store: StorePartition): ReadonlyMap<string, Buffer> {
+    const keyed = [...this.store.entries(store)].map(([key, value]) => [` ${key}`, value] as const)
+    const bucketed = [...this.store.bucketEntries(store)].flatMap(([bucket, entries]) =>
+      [...entries].map(([key, value]) => [`${bucket} ${key}`, value] as const),
+    )
+    return new Map([...keyed, ...bucketed])
+  }
+
+  /** What the committed changelog says that a store holds, as `held` has it. */
   fold({ changelog, partition }: StorePartition): ReadonlyMap<string, Buffer> {
     const entries = new Map<string, Buffer>()
     const columns = this.kafka.records(changelog, partition, 'committed')
     for (let i = 0; i < columns.count; i++) {
       const write = parseChangelogRecord(columns.key(i), columns.value(i))
       if (write === 'progress') continue
-      if (write.value === null) entries.delete(write.key.toString('latin1'))
-      else entries.set(write.key.toString('latin1'), write.value)
+      const name = `${write.bucket?.toString('hex') ?? ''} ${write.key.toString('latin1')}`
+      if (write.value === null) entries.delete(name)
+      else entries.set(name, write.value)
     }
     return entries
   }

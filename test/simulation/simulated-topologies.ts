@@ -1,6 +1,7 @@
 /** The topologies that are simulated: each with its input in closed form, and what its output must be then. */
 import assert from 'node:assert/strict'
-import { hopping, json, stream, topology, type Topology, type Windowed } from '../../service/index.ts'
+import { alignedReference, rowOf, stamped } from '../support/window-references.ts'
+import { hopping, json, session, stream, topology, type Topology, type Windowed } from '../../service/index.ts'
 
 export interface InputRecord {
   readonly topic: string
@@ -17,6 +18,9 @@ export interface OutputRecord {
 /** Committed records of an output topic, by key, in their order. */
 export type Outputs = (topic: string) => ReadonlyMap<string, readonly OutputRecord[]>
 
+/** The records of a topic: those of each partition, in their order. */
+export type Inputs = (topic: string) => readonly (readonly OutputRecord[])[]
+
 export interface SimulatedTopology {
   readonly name: string
   readonly topology: Topology
@@ -26,8 +30,11 @@ export interface SimulatedTopology {
   readonly survivesLostOffsets: boolean
   /** The n-th record of a key, from 1. */
   readonly record: (key: string, n: number) => InputRecord
-  /** Checks everything that was committed against `last`, which has of each key the number of its last record. */
-  readonly check: (outputs: Outputs, last: ReadonlyMap<string, number>) => void
+  /**
+   * Checks everything that was committed against `last`, which has of each key the number of its last record, and the input topics, by
+   * partition.
+   */
+  readonly check: (outputs: Outputs, last: ReadonlyMap<string, number>, inputs: Inputs) => void
 }
 
 interface Numbered {
@@ -280,6 +287,112 @@ function ranked(): SimulatedTopology {
   }
 }
 
+/** Four records 10 ms apart, then nothing for 70. */
+const inBursts = (n: number): number => n * 10 + Math.floor((n - 1) / 4) * 60
+const gapMs = 25
+const overlapping = { size: 60, advance: 20 } as const
+const names = {
+  initial: (): readonly string[] => [],
+  add: (all: readonly string[], record: Timed) => [...all, nameOf(record)],
+  merge: (left: readonly string[], right: readonly string[]) => [...left, ...right],
+}
+
+type NamesRow = Windowed<readonly string[]>
+const nameOf = ({ key, n }: Timed): string => `${key}${n}`
+const latenessMs = 20
+const graceMs = 10
+
+/** The records of a group as their partitions have them, with the names that ids stand for. */
+function arrivedIn(group: string, inputs: Inputs) {
+  const arrived = inputs('in').flatMap((records, partition) =>
+    stamped(
+      valuesOf<Timed>(records).map((value) => ({ value, key: groupOf(value.key), time: inBursts(value.n), partition })),
+      latenessMs,
+    ),
+  )
+  const named = arrived.map((record, id) => ({ ...record, id }))
+  return { own: named.filter(({ key }) => key === group), nameOfId: (id: number) => nameOf(named[id]?.value as Timed) }
+}
+
+/** The newest row of each window that was not replaced since, closed or open. */
+function newestRows(updates: readonly NamesRow[]): readonly NamesRow[] {
+  const newest = new Map<string, NamesRow>()
+  for (const row of updates) {
+    for (const { start, end } of row.replaces ?? []) newest.delete(`${start} ${end}`)
+    // A window that is open is told again; one that has closed never is.
+    const name = `${row.start} ${row.end}`
+    assert.equal(newest.get(name)?.closedBy, undefined, `a final row of [${row.start}, ${row.end}) is followed by another`)
+    newest.set(name, row)
+  }
+  return [...newest.values()]
+}
+
+/**
+ * Sessions and overlapping windows by the time of a withTime, where nothing may be idle: hops are those of a plain reference, and no record is
+ * late that its own partition had not passed.
+ */
+function sessionsAndHops(): SimulatedTopology {
+  const input = stream('in', { value: json<Timed>(), idleAfter: false }).withTime(({ n }) => inBursts(n), {
+    lateness: latenessMs,
+  })
+  const groups = input.keyBy(({ key }) => groupOf(key), { name: 'group' })
+  const sessions = groups.window(session({ gap: gapMs, grace: graceMs })).aggregate('sessions', names)
+  const hops = groups.window(hopping(overlapping.size, overlapping.advance, { grace: graceMs })).aggregate('hops', names)
+  return {
+    name: 'sessions-and-hops',
+    topology: topology('sim', [
+      sessions.emit('update').to('session-updates', { value: json() }),
+      sessions.emit('append').to('sessions', { value: json() }),
+      sessions.late().to('session-late', { value: json() }),
+      hops.emit('update').to('hop-updates', { value: json() }),
+      hops.emit('append').to('hops', { value: json() }),
+      hops.late().to('hop-late', { value: json() }),
+    ]),
+    inputs: ['in'],
+    outputs: ['session-updates', 'sessions', 'session-late', 'hop-updates', 'hops', 'hop-late'],
+    survivesLostOffsets: false,
+    record: (key, n) => ({ topic: 'in', key, value: { n, key } }),
+    check(outputs, last, inputs) {
+      for (const group of new Set([...last.keys()].map(groupOf))) {
+        const { own, nameOfId } = arrivedIn(group, inputs)
+        const expected = [...last].flatMap(([key, n]) => (groupOf(key) === group ? upTo(n).map((i) => `${key}${i}`) : []))
+        for (const kind of ['session', 'hop'] as const) {
+          const what = `${kind}s of group ${group}`
+          const updates = valuesOf<NamesRow>(outputs(`${kind}-updates`).get(group))
+          const finals = valuesOf<NamesRow>(outputs(`${kind}s`).get(group))
+          const late = valuesOf<Timed>(outputs(`${kind}-late`).get(group)).map(nameOf)
+          const closed = updates.filter(({ closedBy }) => closedBy !== undefined)
+          assert.deepEqual(closed, finals, `${what}: the last rows of update are the rows of append`)
+          const rows = newestRows(updates)
+          for (const { start, end, value } of rows) {
+            assert.equal(new Set(value).size, value.length, `${what}: a record twice in [${start}, ${end})`)
+            for (const name of value) {
+              const at = inBursts(Number(name.slice(2)))
+              assert.ok(at >= start && at < end, `${what}: ${name}, at ${at}, is in [${start}, ${end})`)
+            }
+          }
+          const taken = rows.flatMap(({ value }) => value)
+          const found = [...(kind === 'session' ? taken : new Set(taken)), ...late]
+          assert.deepEqual(found.toSorted(), expected.toSorted(), `${what}: each record is taken, or late`)
+          const stampedNames = new Set(
+            own.filter(({ stamp }) => stamp > Number.NEGATIVE_INFINITY).map(({ value }) => nameOf(value)),
+          )
+          for (const name of late)
+            assert.ok(stampedNames.has(name), `${what}: ${name} is late, though its partition had not passed it`)
+          if (kind === 'session') continue
+          const reference = alignedReference(own, { ...overlapping, grace: graceMs })
+          const idOf = (name: string) => own.find(({ value }) => nameOf(value) === name)?.id ?? -1
+          const contents = rows.map(({ start, end, value }) =>
+            rowOf(group, { start, end, ids: value.map(idOf), closedBy: 'time' }),
+          )
+          assert.deepEqual(contents.toSorted(), reference.rows, `${what}: the windows of the reference`)
+          assert.deepEqual(late.toSorted(), reference.late.map(nameOfId).toSorted(), `${what}: the late records of the reference`)
+        }
+      }
+    },
+  }
+}
+
 export const simulatedTopologies = {
   'copy-and-sum': copyAndSum(),
   'repartition-and-count': repartitionAndCount(),
@@ -287,5 +400,6 @@ export const simulatedTopologies = {
   'large-rows': largeRows(),
   windowed: windowed(),
   ranked: ranked(),
+  'sessions-and-hops': sessionsAndHops(),
 } as const satisfies Readonly<Record<string, SimulatedTopology>>
 export type TopologyName = keyof typeof simulatedTopologies

@@ -6,6 +6,8 @@ import { topicsOf } from '../../service/cli/topology-topics.ts'
 import { definitionOf } from '../../service/dsl/topology.ts'
 import type { Topology } from '../../service/index.ts'
 import { seededRandom } from '../../service/seeded-random.ts'
+import { graphOf } from '../../service/topology/graph.ts'
+import { repartitionTopic } from '../../service/topology/names.ts'
 import { type TestDriver, type TestDriverOptions, testDriver } from '../../service/testing.ts'
 
 export interface InputLine {
@@ -63,8 +65,16 @@ export function expected(golden: Golden, output: readonly OutputLine[]): readonl
 
 export const goldenRows = (golden: Golden) => linesOf(fileOf(golden, 'golden')) as readonly OutputLine[]
 
-/** The topics of a topology's sources and sinks. */
-export const topicsOfGolden = ({ name, topology }: Golden) => topicsOf(definitionOf(topology), name)
+/** The topics of a topology's sources and sinks; those that it reads itself need the name of the application. */
+export function topicsOfGolden({ name, topology }: Golden, application = name) {
+  const definition = definitionOf(topology)
+  const { sources, sinks } = topicsOf(definition, application)
+  return {
+    sources,
+    sinks,
+    repartitions: graphOf(definition).repartitions.map((node) => repartitionTopic(application, node.name)),
+  }
+}
 
 /** The final rows as text, in an order of their own: fields of an object in the order of their names. */
 export function finals({ finalsOf = (rows) => rows }: Golden, rows: readonly Final[]): readonly string[] {

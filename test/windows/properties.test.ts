@@ -16,7 +16,7 @@ import {
   markerReference,
   slidingReference,
   startsWith,
-} from './references.ts'
+} from '../support/window-references.ts'
 import { type AnyKeyed, type AnyWindows, arrivedOf, ids, merge, outcomeOf, type Run, runs, type Value } from './runs.ts'
 
 const seed = seedOfRun()

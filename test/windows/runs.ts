@@ -6,7 +6,7 @@ import type { KeyedStream } from '../../service/index.ts'
 import { driverWith } from '../../service/runtime/driver.ts'
 import { CommittedTime } from '../support/committed-time.ts'
 import type { WindowBed } from '../unit/operators/window-bed.ts'
-import { type Arrived, type Expected, rowOf, stamped } from './references.ts'
+import { type Arrived, type Expected, rowOf, stamped } from '../support/window-references.ts'
 
 /** A record to be sent; `bad` ones have no value that can be read, or none at all. */
 export interface Sent {

@@ -30,10 +30,10 @@ export const adCampaignsGolden: Golden = {
   topology: adCampaigns,
   timeOf,
   latenessMs,
-  // No view.
+  // Its own window stays open.
   last: {
     key: 'nobody',
-    value: { ad_id: 'ad-00', event_type: 'click', event_time: Date.parse('2026-01-13T00:00:00Z') },
+    value: { ad_id: 'ad-00', event_type: 'view', event_time: Date.parse('2026-01-13T00:00:00Z') },
     timestamp: Date.parse('2026-01-13T00:00:00Z'),
   },
   reference(lines) {

@@ -301,3 +301,31 @@ for (const merges of [true, false]) {
     })
   })
 }
+
+describe('a close of many windows', () => {
+  const kinds = {
+    'side by side': { windows: tumbling(10), keys: 5000, each: 1 },
+    'of few keys, overlapping': { windows: hopping(10, 1), keys: 500, each: 10 },
+  }
+  for (const [name, { windows, keys, each }] of Object.entries(kinds))
+    for (const store of ['memory', 'scripted'] as const)
+      for (const cacheBytes of [1, 1e8]) {
+        test(`${name}, on a ${store} store with ${cacheBytes} bytes of cache: a bounded number a batch, none twice`, async () => {
+          const bed = await WindowBed.of((input) => input.window(windows).count('w'), { store, cacheBytes })
+          await bed.batch(Array.from({ length: keys }, (_, i) => [0, `k${i}`] as const))
+          await bed.batch([[100, 'last']])
+          const rows = [...bed.read()]
+          assert.ok(rows.length > 0 && rows.length <= 2100, `${rows.length} in the batch that brought the record`)
+          while (bed.isDue) {
+            assert.ok(bed.output < 11, String(bed.output))
+            // Windows that are final take no more, and the next ones go on.
+            await bed.batch([[100, 'last']])
+            const more = bed.read()
+            assert.ok(more.length > 0 && more.length <= 2100, `${more.length} in one batch`)
+            rows.push(...more)
+          }
+          assert.equal(bed.output, 100)
+          assert.deepEqual([rows.length, new Set(rows).size], [keys * each, keys * each])
+        })
+      }
+})

@@ -278,7 +278,7 @@ describe('rows of sessions as they change', () => {
 })
 
 describe('a close of many sessions', () => {
-  const keys = 25_000
+  const keys = 5000
   const many = Array.from({ length: keys }, (_, i): Event => [i % 100, `k${i}`])
 
   test('is spread over batches; the output watermark waits, and keys in between go by the watermark', async () => {
@@ -286,7 +286,7 @@ describe('a close of many sessions', () => {
     for (let i = 0; i < keys; i += 5000) await bed.batch(many.slice(i, i + 5000))
     await bed.batch([[10_000, 'last']])
     const first = bed.read()
-    assert.ok(first.length > 9000 && first.length < 12_000, String(first.length))
+    assert.ok(first.length > 1900 && first.length < 2400, String(first.length))
     assert.ok(bed.isDue)
     assert.ok(bed.output <= 99)
     const rest = new Set(many.map(([, key]) => key))

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { json, session } from '../../../service/index.ts'
 import { type Event, WindowBed } from './window-bed.ts'
-import { endsWith, markerReference, stamped, startsWith } from '../../windows/references.ts'
+import { endsWith, markerReference, stamped, startsWith } from '../../support/window-references.ts'
 import { cutOutcome, ids, merge as union, timedRecords, type Value } from '../../windows/runs.ts'
 
 type Table = Parameters<typeof WindowBed.of>[0]

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { json, sliding } from '../../../service/index.ts'
 import { type Event, WindowBed } from './window-bed.ts'
-import { slidingReference, stamped } from '../../windows/references.ts'
+import { slidingReference, stamped } from '../../support/window-references.ts'
 import { cutOutcome, ids, merge, timedRecords } from '../../windows/runs.ts'
 
 type Table = Parameters<typeof WindowBed.of>[0]

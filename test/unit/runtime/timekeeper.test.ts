@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 import { json, session, sliding, stream, type Topology, topology, tumbling, type Windowed } from '../../../service/index.ts'
 import { type TestDriver, testDriver } from '../../../service/testing.ts'
+import { timekeeperBed } from './timekeeper-bed.ts'
 
 async function opened(test: TestContext, of: Topology, options?: Parameters<typeof testDriver>[1]): Promise<TestDriver> {
   const driver = await testDriver(of, options)
@@ -260,5 +261,59 @@ describe('watermarks', () => {
     await driver.drain()
     // The least is that of `one`, 20 s; what came at 2 s was late.
     assert.deepEqual(rowsOf(driver), ['a[10000,15000)=1 time'])
+  })
+})
+
+describe('a partition is idle', () => {
+  const minute = 60_000
+  const allowed = { one: '1 minute', other: '1 minute' } as const
+  /** Moves the feed of `one` as `change` says, and tells whether it is idle after minutes of silence. */
+  const isIdle = (change: (feed: ReturnType<ReturnType<typeof timekeeperBed>['feedOf']>) => void): boolean => {
+    const { keeper, feedOf, observe } = timekeeperBed(allowed)
+    change(feedOf('one'))
+    for (let at = 1; at <= 5; at++) observe(at * minute)
+    return keeper.sourceOf('one', 0).isIdle
+  }
+
+  test('when it was read to its end, and nothing has come for as long as its source says', () => {
+    const { keeper, observe } = timekeeperBed(allowed)
+    observe(minute - 1)
+    assert.equal(keeper.sourceOf('one', 0).isIdle, false)
+    observe(minute)
+    assert.equal(keeper.sourceOf('one', 0).isIdle, true)
+    keeper.activate([{ topic: 'one', partition: 0, from: 0, to: 1 }] as unknown as Parameters<typeof keeper.activate>[0])
+    assert.equal(keeper.sourceOf('one', 0).isIdle, false)
+  })
+
+  test('and not by silence: while it lags', () => {
+    assert.equal(
+      isIdle(() => {}),
+      true,
+    )
+    assert.equal(
+      isIdle((feed) => void (feed.highWatermark = feed.lastStableOffset = 6)),
+      false,
+    )
+  })
+
+  test('while it waits for somebody’s transaction', () => {
+    assert.equal(
+      isIdle((feed) => void (feed.highWatermark = 6)),
+      false,
+    )
+  })
+
+  test('while what was fetched waits for its batch', () => {
+    assert.equal(
+      isIdle((feed) => void feed.chunks.push('records')),
+      false,
+    )
+  })
+
+  test('while it is cut off from its broker', () => {
+    const { keeper, observe } = timekeeperBed(allowed)
+    observe(minute - 1)
+    for (let at = 1; at <= 5; at++) keeper.observe(at * minute)
+    assert.equal(keeper.sourceOf('one', 0).isIdle, false)
   })
 })

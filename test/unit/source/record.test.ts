@@ -44,3 +44,13 @@ test('a row of a table has a key and a time, and nothing else', () => {
   assert.deepEqual([row.key, row.timestamp, row.source, row.headers, row.hasKey], ['zoë', 9, undefined, {}, true])
   assert.equal(describeRecord(row), 'row with key "zoë"')
 })
+
+test('with other event times, everything else stays, a new key too; the first keeps its own', () => {
+  const record = new StreamRecord(input, 0).withKey(input.withKeys(text()), 'new', 'new')
+  record.input.stamps.set(0, 4)
+  const times = record.input.withTimes()
+  times.timestamps[0] = 77
+  const timed = record.withTimes(times)
+  assert.deepEqual([timed.key, timed.writableKey, timed.timestamp, timed.origin?.offset], ['new', 'new', 77, 40])
+  assert.deepEqual([timed.stamp, record.stamp, record.timestamp], [Number.NEGATIVE_INFINITY, 4, 5])
+})

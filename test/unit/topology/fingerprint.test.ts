@@ -42,6 +42,7 @@ test('functions, stateless steps, static tables, sinks and the name of the topol
       (v) => v.k,
       (v) => v,
     )
+    .withTime((v) => v.n, { lateness: '1 hour' })
     .keyBy((v) => `${v.k}!`)
     .sum('total', (v) => v.n * 2)
   assert.equal(print(total.emit('update').print(), total.filter((n) => n > 1).to('elsewhere', out)), base())
