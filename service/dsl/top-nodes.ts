@@ -38,9 +38,14 @@ export function tableTopNode(input: TopologyNode, options: TopOptions): Aggregat
 /** Per window: a row for each end, which is final when all tasks have told their final rows. */
 export function windowTopNode(input: WindowNode, options: TopOptions): WindowNode {
   const { windows } = input
+  const { kind } = windows
   check(
-    windows.kind === 'aligned',
-    `top '${options.name}' is over ${windows.kind === 'session' ? 'sessions' : 'sliding windows'}, which lie differently for each key, so that no two keys share a window: take tumbling() or hopping().`,
+    kind !== 'session' && kind !== 'sliding',
+    `top '${options.name}' is over ${kind === 'session' ? 'sessions' : 'sliding windows'}, which lie differently for each key, so that no two keys share a window: take tumbling() or hopping().`,
+  )
+  check(
+    kind !== 'batches',
+    `top '${options.name}' is over windows of batches, which each task cuts by its own clock: take tumbling() or hopping().`,
   )
   const { name, ranking, codec, parts } = partsOf(input, options)
   const take = (state: TopState, part: TopPart) => {

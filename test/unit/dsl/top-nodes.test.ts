@@ -3,7 +3,18 @@ import { describe, test } from 'node:test'
 import { nodeOf } from '../../../service/dsl/facade.ts'
 import { definitionOf } from '../../../service/dsl/topology.ts'
 import { ConfigurationError } from '../../../service/errors.ts'
-import { hopping, json, nullable, session, sliding, stream, structured, topology, tumbling } from '../../../service/index.ts'
+import {
+  batches,
+  hopping,
+  json,
+  nullable,
+  session,
+  sliding,
+  stream,
+  structured,
+  topology,
+  tumbling,
+} from '../../../service/index.ts'
 import { fingerprint } from '../../../service/topology/fingerprint.ts'
 import { graphOf } from '../../../service/topology/graph.ts'
 import type { TopologyNode } from '../../../service/topology/node.ts'
@@ -118,6 +129,10 @@ test('what makes no sense is refused, with a sentence', () => {
         .count('w')
         .top('best', 3, descending),
     /top 'best' is over sessions, .* take tumbling/,
+  )
+  refused(
+    () => keyed.window(batches(2)).count('w').top('best', 3, descending),
+    /top 'best' is over windows of batches, .* take tumbling/,
   )
   refused(
     () => keyed.window(sliding(5)).count('w').top('best', 3, descending),
