@@ -5,7 +5,7 @@ import { ConfigurationError, ConnectionError, FatalError, StoppedError } from '.
 import type { Cluster } from '../kafka/cluster.ts'
 import { ensureInternalTopics } from '../kafka/internal-topics.ts'
 import type { Log } from '../log.ts'
-import type { Tables } from '../operators/compile.ts'
+import type { Tables } from '../operators/compile-parts.ts'
 import type { Graph } from '../topology/graph.ts'
 import { type Plan, planOf, requiredTopics } from '../topology/plan.ts'
 import { loadTables } from './static-tables.ts'
