@@ -9,7 +9,7 @@ export { structured } from './codec/structured.ts'
 export { text } from './codec/text.ts'
 export { stream } from './dsl/source.ts'
 export { staticTable } from './dsl/static-table.ts'
-export type { KeyedStream, SessionStream, Stream, Table, WindowedStream, WindowedTable } from './dsl/streams.ts'
+export type { KeyedStream, Ranked, SessionStream, Stream, Table, WindowedStream, WindowedTable } from './dsl/streams.ts'
 export { type Topology, type TopologyOptions, topology } from './dsl/topology.ts'
 export type {
   Aggregation,

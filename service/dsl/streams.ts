@@ -80,7 +80,7 @@ export interface KeyedStream<K, V> {
   /** Begins with the first value itself. */
   reduce(name: string, fn: (left: V, right: V) => V, ...options: LastWhereLossy<'state', V>): Table<K, V>
   aggregate<A>(name: string, aggregation: Aggregation<K, V, A> & CodecWhereLossy<'state', A>): Table<K, A>
-  /** Gathers the records of each key in windows of event time. */
+  /** Gathers the records of each key in windows of event time, or of batches. */
   window(windows: SessionWindows<V>): SessionStream<K, V>
   window(windows: Windows<V>): WindowedStream<K, V>
 }
@@ -106,6 +106,12 @@ export interface SessionStream<K, V> extends Omit<WindowedStream<K, V>, 'aggrega
   ): WindowedTable<K, A, V>
 }
 
+/** A row of a top. */
+export interface Ranked<K, A> {
+  readonly key: K
+  readonly value: A
+}
+
 /** The row of each key, as it changes. */
 export interface Table<K, A> {
   /**
@@ -118,6 +124,17 @@ export interface Table<K, A> {
   changes(): Stream<K, { readonly before: A | undefined; readonly after: A | undefined }>
   map<B>(fn: (row: A, key: K) => B): Table<K, B>
   filter(fn: (row: A, key: K) => boolean): Table<K, A>
+  /**
+   * The first `n` of all rows of all tasks, as one row under the key `''`: in the order of `compare`, as for Array.sort, and by key bytes
+   * (unsigned) where that makes no difference. Each task sends its first rows to one that merges them, through a repartition topic; it reads
+   * all of its rows anew when many of the first got worse or were deleted. `state`: how rows travel and are kept.
+   */
+  top(
+    name: string,
+    n: number,
+    compare: (a: A, b: A) => number,
+    ...options: LastWhereLossy<'state', A>
+  ): Table<string, readonly Ranked<K, A>[]>
   /** Changed rows, with null for deleted ones: a compacted topic. */
   to(topic: string, options: SinkOptions<K, A> & KeyEncoder<K, A>): Sink
 }
@@ -132,6 +149,16 @@ export interface WindowedTable<K, A, V = unknown> {
    * It reads all that is open each time, into memory: for few windows and keys.
    */
   emit(mode: 'update' | 'complete'): Stream<K, Windowed<A>>
+  /**
+   * Per window, the first `n` rows of all tasks, under the key `''`: final when the window is, in the order of `Table.top`. Of tumbling and
+   * hopping windows: sessions and sliding windows lie differently for each key.
+   */
+  top(
+    name: string,
+    n: number,
+    compare: (a: A, b: A) => number,
+    ...options: LastWhereLossy<'state', A>
+  ): WindowedTable<string, readonly Ranked<K, A>[], never>
   /** The records that came when every window they belong to had closed. */
   late(): Stream<K, V>
   /** Sessions with `startsWith`: the records that belong to no session. */

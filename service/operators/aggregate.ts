@@ -108,7 +108,7 @@ export class Aggregate implements StatefulOperator, AllRows {
 
   /** Each changed row once, in the order of the first change; one that came and went within the batch is none. */
   #emit(next: Push, last: StreamRecord): void {
-    const { finish } = this.#node
+    const { finish, isSame } = this.#node
     const changed = this.#view.changed()
     const rows = rowsInput(
       last,
@@ -116,6 +116,7 @@ export class Aggregate implements StatefulOperator, AllRows {
     )
     for (const [i, { key, value, before }] of changed.entries()) {
       if (value === undefined && before === undefined) continue
+      if (value !== undefined && before !== undefined && isSame?.(value, before) === true) continue
       const row = new StreamRecord(rows, i, key)
       if (finish === undefined) next(value, row, before)
       else next(value === undefined ? undefined : finish(value), row, before === undefined ? undefined : finish(before))

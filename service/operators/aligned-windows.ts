@@ -2,15 +2,15 @@
 import type { Push } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { Entry, Scanned, StateView } from '../state/state-view.ts'
-import type { Watermark } from '../time/watermark.ts'
 import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
 import type { AllRows } from './all-rows.ts'
 import { OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import type { StatefulOperator } from './stateful.ts'
+import { WindowOutput } from './window-output.ts'
 import type { WindowParts } from './window-parts.ts'
-import { WindowRows } from './window-rows.ts'
+import { type Bounds, WindowRows } from './window-rows.ts'
 
 type AlignedWindowsParts = WindowParts<Alignment>
 
@@ -18,7 +18,7 @@ type AlignedWindowsParts = WindowParts<Alignment>
 const closedMax = 2_000
 
 export class AlignedWindows implements StatefulOperator, AllRows {
-  readonly output: Watermark
+  readonly output: WindowOutput
   readonly #parts: AlignedWindowsParts
   readonly #operator: string
   readonly #windows: Alignment
@@ -27,8 +27,6 @@ export class AlignedWindows implements StatefulOperator, AllRows {
   readonly #open: OpenRows
   /** The watermark at which the first open window closes. */
   #closesAt = Number.POSITIVE_INFINITY
-  /** Everything older has been emitted. */
-  #emitted = Number.NEGATIVE_INFINITY
   /** How many windows may still close in this batch. */
   #closable = 0
   // The records that wait for state, as columns, with the watermark as of each.
@@ -51,16 +49,9 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     this.#view = view
     this.#rows = new WindowRows({ node, outlets, keys })
     this.#open = new OpenRows({ node, outlets, keys })
-    const emitted = () => this.#emittedSoFar()
-    this.#look()
-    this.output = {
-      get value() {
-        return emitted()
-      },
-      get isIdle() {
-        return input.isIdle && view.buckets().first === undefined
-      },
-    }
+    // At its end a window is due: rows before that moment are in it.
+    const dueAfter = () => (view.buckets().first ?? Number.POSITIVE_INFINITY) + node.windows.graceMs - 1
+    this.output = new WindowOutput({ input, holdBackMs: node.windows.graceMs, dueAfter })
   }
 
   get isDue(): boolean {
@@ -70,6 +61,7 @@ export class AlignedWindows implements StatefulOperator, AllRows {
 
   begin(): void {
     this.#view.beginBatch()
+    this.output.begin()
     this.#closable = closedMax
     this.#closing.clear()
     this.#isPaused = false
@@ -116,8 +108,9 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     this.#records = []
     this.#watermarks = []
     this.#closeUpTo(this.#parts.input.value)
-    this.#rows.updated(this.#view.changed(), (end) => ({ start: end - this.#windows.sizeMs, end }))
+    this.#rows.updated(this.#view.changed(), (end) => this.#boundsOf(end))
     if (this.#open.isRead) this.#open.changed(this.#view.changed().flatMap((entry) => this.#changeOf(entry)))
+    this.output.end()
   }
 
   loadRows(ends?: ReadonlySet<number>): Promise<void> | undefined {
@@ -146,14 +139,7 @@ export class AlignedWindows implements StatefulOperator, AllRows {
   /** Undefined where there is no aggregate. */
   #windowOf({ key, bucket: end }: Entry, aggregate: Value): OpenWindow | undefined {
     if (end === null || aggregate === undefined) return undefined
-    return { key, start: end - this.#windows.sizeMs, end, aggregate }
-  }
-
-  /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
-  #emittedSoFar(): number {
-    const { value } = this.#parts.input
-    if (this.#records.length > 0 || value >= this.#closesAt) return this.#emitted
-    return Math.max(this.#emitted, value - this.#windows.graceMs)
+    return { key, ...this.#boundsOf(end), aggregate }
   }
 
   /** Finds the entries of the windows that the record goes into; false where they are all closed. */
@@ -198,18 +184,18 @@ export class AlignedWindows implements StatefulOperator, AllRows {
 
   /** Closes what the watermark has passed, the earliest first, as far as this batch may. */
   #closeUpTo(watermark: number): void {
-    const { graceMs, sizeMs } = this.#windows
+    const { graceMs } = this.#windows
     while (this.#closesAt <= watermark && !this.#isPaused) {
       const end = this.#closesAt - graceMs
       const { entries, complete } = this.#scanned(end)
       const open = entries.filter(({ value }) => value !== undefined)
-      this.#rows.closed({ start: end - sizeMs, end }, open)
+      this.#rows.closed(this.#boundsOf(end), open)
       for (const entry of open) this.#view.set(entry, undefined, end - 1)
       this.#closable -= open.length
       this.#isPaused = !complete
       this.#look()
     }
-    if (!this.#isPaused) this.#emitted = Math.max(this.#emitted, watermark - graceMs)
+    if (!this.#isPaused) this.output.moveTo(watermark)
   }
 
   /** As many entries of a bucket as may close. What came into it since the load is in memory. */
@@ -218,6 +204,11 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     this.#closing.add(end)
     this.#view.scan(end, Math.max(0, this.#closable - found))
     return this.#view.scanned(end)
+  }
+
+  #boundsOf(end: number): Bounds {
+    const { sizeMs, rowSizeMs = sizeMs } = this.#windows
+    return { start: end - rowSizeMs, end }
   }
 
   #look(): void {

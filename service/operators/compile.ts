@@ -23,6 +23,7 @@ import type {
   StaticTable,
   TableRows,
   TopologyNode,
+  TopPartNode,
   WindowEmitNode,
   WindowNode,
   WindowSideNode,
@@ -47,9 +48,11 @@ import { type Accept, type SourceParts, sourceInput } from './source-input.ts'
 import { stageOf } from './stage.ts'
 import type { StatefulOperator } from './stateful.ts'
 import { branch, fanOut, filter, flatMap, lookup, map, peek } from './stateless.ts'
-import { needsBefore, stagesOf } from './subtopology-facts.ts'
+import { needsBefore, readsOpenWindows, stagesOf } from './subtopology-facts.ts'
 import { emit, tableFilter, tableMap } from './table.ts'
+import { TableTop } from './table-top.ts'
 import { windowOperator } from './window-operator.ts'
+import { WindowTop } from './window-top.ts'
 import { withTime } from './with-time.ts'
 
 /** Of static tables, their rows. */
@@ -87,6 +90,8 @@ class Compiler {
   readonly #pushes = new Map<TopologyNode, Push>()
   readonly #operators = new Map<TopologyNode, StatefulOperator>()
   readonly #rows: HeldRows
+  /** Of the tops per window that read windows before they are final: what takes changes. Filled as what takes final rows is compiled. */
+  readonly #changed = new Map<TopologyNode, Push>()
   readonly #watermarks: NodeWatermarks
   readonly #prints: PrintSink[] = []
   /** Wall clock at the cut, ms. */
@@ -236,6 +241,8 @@ class Compiler {
         return this.#next(node)
       case 'emit':
         return node.mode === 'complete' ? this.#complete(node) : emit(node, this.#next(node))
+      case 'topPart':
+        return this.#top(node)
       case 'sink':
         return topicSink({ node, outputs: this.#parts.outputs, failed })
       case 'print':
@@ -300,7 +307,7 @@ class Compiler {
       outlets: {
         append: this.#outlet(node, 'append'),
         update: this.#outlet(node, 'update'),
-        changes: this.#outlet(node, 'complete'),
+        changes: this.#changes(node),
         late: this.#outlet(node, 'late'),
         outside: this.#outlet(node, 'outside'),
         closed: (count: number, end: number) => this.#counts.closed(node.stores[0]?.name ?? '', count, end),
@@ -322,6 +329,15 @@ class Compiler {
     return this.#operator(node, new CompleteEmit(parts))
   }
 
+  #top(node: TopPartNode): Push {
+    const rows = this.#rows.into(node)
+    const parts = { node, partition: this.#parts.partition, rows, input: this.#watermarks.into(node), next: this.#next(node) }
+    if (node.inputs[0]?.kind !== 'window') return this.#operator(node, new TableTop(parts))
+    const top = new WindowTop(parts)
+    if (readsOpenWindows(node, this.#parts.plan.graph.nodes)) this.#changed.set(node, top.changed)
+    return this.#operator(node, top)
+  }
+
   #holder(node: TopologyNode, operator: StatefulOperator & AllRows): Push {
     this.#rows.add(node, operator)
     return this.#operator(node, operator)
@@ -332,9 +348,20 @@ class Compiler {
     return operator.push
   }
 
+  /** Those who read each change of a window operator's open windows; undefined where nobody does. */
+  #changes(node: WindowNode): Push | undefined {
+    const complete = this.#outlet(node, 'complete') ?? []
+    const tops = this.#consumersOf(node).flatMap((consumer) => this.#changed.get(consumer) ?? [])
+    const readers = [complete, ...tops].flat()
+    return readers.length === 0 ? undefined : fanOut(readers)
+  }
+
   /** Those who read one side of a window operator; undefined where nobody does. */
   #outlet(node: WindowNode, side: WindowEmitNode['mode'] | WindowSideNode['kind']): Push | undefined {
-    const sideOf = (consumer: TopologyNode) => (consumer.kind === 'windowEmit' ? consumer.mode : consumer.kind)
+    const sideOf = (consumer: TopologyNode) => {
+      if (consumer.kind === 'topPart') return 'append'
+      return consumer.kind === 'windowEmit' ? consumer.mode : consumer.kind
+    }
     const readers = this.#consumersOf(node).filter((consumer) => sideOf(consumer) === side)
     return readers.length === 0 ? undefined : fanOut(readers.map((reader) => this.#push(reader)))
   }

@@ -65,12 +65,14 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
     const time = this.#parts.time.timeOf(record, watermark)
     const closed = watermark - windows.graceMs
     const bound = Math.max(closed, this.#parts.time.stampOf(record) - windows.graceMs)
-    if (bound >= lastEnd(time, windows)) {
+    // Where it is not even behind, nothing has to be computed: all of its windows end later.
+    const isBehind = bound > time
+    if (isBehind && bound >= lastEnd(time, windows)) {
       late(record, 'all')
       outlets.late?.(value, record)
       return state
     }
-    const isPartlyLate = bound >= firstEnd(time, windows)
+    const isPartlyLate = isBehind && bound >= firstEnd(time, windows)
     const start = sliceStart(time, windows)
     // What closed by the watermark is closed for the key; what only its own partition has passed is closed for the record alone.
     const stamp = isPartlyLate && bound > closed ? bound : inTime

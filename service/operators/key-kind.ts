@@ -1,11 +1,6 @@
-/** Keys given by keyBy: strings, numbers and bigints, which travel as text and are told apart by one character. */
-import type { Decoder } from '../codec/codec.ts'
-import { text } from '../codec/text.ts'
+/** The keys that keyBy is given: of which kind they are, and that all are of one. */
+import type { KeyKind } from '../codec/text-keys.ts'
 import { FatalError } from '../errors.ts'
-import type { Key } from '../topology/node.ts'
-
-/** String, number, bigint. */
-export type KeyKind = 's' | 'n' | 'b'
 
 /** @throws TypeError for what cannot be a key */
 function kindOfKey(key: unknown): KeyKind {
@@ -14,13 +9,6 @@ function kindOfKey(key: unknown): KeyKind {
   if (typeof key === 'number' && !Number.isNaN(key)) return 'n'
   const shown = key === null ? 'null' : typeof key === 'number' ? 'NaN' : typeof key
   throw new TypeError(`a key is a string, a number or a bigint, and the function returned ${shown}`)
-}
-
-/** How the bytes of a key that travelled as text become the key again. */
-export const keyDecoders: Readonly<Record<KeyKind, Decoder<Key>>> = {
-  s: text(),
-  n: { name: 'number as text', decode: (bytes) => Number(bytes.latin1Slice(0, bytes.length)) },
-  b: { name: 'bigint as text', decode: (bytes) => BigInt(bytes.latin1Slice(0, bytes.length)) },
 }
 
 /** The identity of a key: the bytes of its text, one a character. */

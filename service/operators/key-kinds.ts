@@ -1,7 +1,7 @@
 /** Of which kind the keys are that come out of each keyBy: remembered beyond the records that told, as rows may come without any. */
 import type { Decoder } from '../codec/codec.ts'
+import { type KeyKind, keyDecoders } from '../codec/text-keys.ts'
 import type { Key, TopologyNode } from '../topology/node.ts'
-import { type KeyKind, keyDecoders } from './key-kind.ts'
 
 export class KeyKinds {
   readonly #ids: ReadonlyMap<TopologyNode, number>

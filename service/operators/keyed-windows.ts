@@ -13,6 +13,7 @@ import type { AllRows } from './all-rows.ts'
 import { DueQueue } from './due-queue.ts'
 import { changesBetween, type OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
 import type { StatefulOperator } from './stateful.ts'
+import { WindowOutput } from './window-output.ts'
 
 /** A record on its way into the windows of its key. */
 export interface Arrival {
@@ -58,15 +59,13 @@ export interface KeyedWindowsParts<S> {
 const closedMax = 2_000
 
 export class KeyedWindows<S> implements StatefulOperator, AllRows {
-  readonly output: Watermark
+  readonly output: WindowOutput
   readonly #view: StateView
   readonly #input: Watermark
   readonly #logic: KeyLogic<S>
   readonly #open: OpenRows
   /** Nothing is to be done for any key before the watermark has passed this. */
   #closesAt = Number.POSITIVE_INFINITY
-  /** Everything older has been emitted. */
-  #emitted = Number.NEGATIVE_INFINITY
   /** How many records came in this batch. */
   #taken = 0
   /** The newest event time that went into a window in this batch, or at which one closed. */
@@ -86,16 +85,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#input = input
     this.#logic = logic
     this.#open = open
-    const emitted = () => this.#emittedSoFar()
-    this.#closesAt = this.#firstMark()
-    this.output = {
-      get value() {
-        return emitted()
-      },
-      get isIdle() {
-        return input.isIdle && view.buckets().first === undefined
-      },
-    }
+    this.output = new WindowOutput({ input, holdBackMs: logic.holdBackMs, dueAfter: () => this.#firstMark() })
   }
 
   get isDue(): boolean {
@@ -104,6 +94,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
 
   begin(): void {
     this.#view.beginBatch()
+    this.output.begin()
     this.#logic.begin()
     this.#visited.clear()
     this.#taken = 0
@@ -152,14 +143,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#queue.clear()
     this.#finishKeys()
     this.#leadsTo = Number.NEGATIVE_INFINITY
-    this.#closesAt = this.#firstMark()
-  }
-
-  /** While nothing waits to be emitted, event time goes on without a batch: windows of these windows may have to close by it. */
-  #emittedSoFar(): number {
-    const isRunning = this.#leadsTo > Number.NEGATIVE_INFINITY
-    if (isRunning || this.#waiting.length > 0) return this.#emitted
-    return Math.max(this.#emitted, Math.min(this.#input.value, this.#closesAt) - this.#logic.holdBackMs)
+    this.output.end()
   }
 
   loadRows(): Promise<void> | undefined {
@@ -240,7 +224,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#logic.flush()
     // What marks that were not looked at are for is not emitted, nor what is left to the next batch.
     const open = Math.min(this.#firstMark(), queue.first?.due ?? Number.POSITIVE_INFINITY)
-    this.#emitted = Math.max(this.#emitted, Math.min(watermark, open) - this.#logic.holdBackMs)
+    this.output.moveTo(Math.min(watermark, open))
   }
 
   #close(entry: Entry, watermark: number): void {

@@ -23,11 +23,13 @@ export interface WindowChange {
 
 export class OpenRows {
   readonly #finish: (aggregate: Value) => Value
+  readonly #isSame: (aggregate: Value, before: Value) => boolean
   readonly #changes: Push | undefined
   readonly #keys: () => Decoder<Key>
 
   constructor({ node, outlets, keys }: WindowRowsParts) {
     this.#finish = node.finish ?? ((aggregate) => aggregate)
+    this.#isSame = node.isSame ?? (() => false)
     this.#changes = outlets.changes
     this.#keys = keys
   }
@@ -42,6 +44,7 @@ export class OpenRows {
     if (next === undefined || changes.length === 0) return
     const input = this.#input(Float64Array.from(changes, ({ timestamp }) => timestamp))
     for (const [i, { now, before }] of changes.entries()) {
+      if (now !== undefined && before !== undefined && this.#isSame(now.aggregate, before.aggregate)) continue
       const { key } = now ?? before ?? { key: '' }
       next(this.#rowOf(now), new StreamRecord(input, i, key), this.#rowOf(before))
     }

@@ -1,7 +1,8 @@
 /** The header that every record of a repartition topic carries: where it came from, and what of it Kafka's own fields cannot hold. */
+import type { KeyKind } from '../codec/text-keys.ts'
 import { FatalError } from '../errors.ts'
 import type { RecordColumns } from '../kafka/records/record-columns.ts'
-import { type KeyKind, parseKeyKind } from './key-kind.ts'
+import { parseKeyKind } from './key-kind.ts'
 
 export const originHeaderName = 'caudal-origin'
 

@@ -1,12 +1,13 @@
 /** keyBy and global, upstream side: records leave for a repartition topic, in the transaction, or only change their key. */
 import { writableEncoderOf } from '../codec/codec.ts'
+import { keyDecoders } from '../codec/text-keys.ts'
 import { type RawHeaders, type RecordInput, type StreamRecord } from '../source/record.ts'
 import { type Failed, type Push, RefusedError } from '../source/push.ts'
 import type { OutputBuffer } from '../sink/output-buffer.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { RepartitionNode } from '../topology/node.ts'
 import type { KeyKinds } from './key-kinds.ts'
-import { KeyKindGuard, keyDecoders, latin1OfText } from './key-kind.ts'
+import { KeyKindGuard, latin1OfText } from './key-kind.ts'
 import { encodeOrigin, type OriginHeader, originHeaderName } from './origin-header.ts'
 
 export interface RepartitionParts {

@@ -5,7 +5,7 @@ import { isRepartition } from '../topology/order.ts'
 /** Whether a node becomes an operator with state, or one that reads the state of another after it. */
 function isStateful(node: TopologyNode): boolean {
   if (node.kind === 'emit' || node.kind === 'windowEmit') return node.mode === 'complete'
-  return node.kind === 'aggregate' || node.kind === 'window'
+  return node.kind === 'aggregate' || node.kind === 'window' || node.kind === 'topPart'
 }
 
 /**
@@ -31,4 +31,14 @@ export function needsBefore(node: TopologyNode, consumersOf: (table: TopologyNod
   if (node.kind === 'emit') return node.mode === 'changes'
   if (node.kind === 'sink') return node.keyOf !== undefined || node.headers !== undefined
   return node.kind === 'tableMap' && consumersOf(node).some((consumer) => needsBefore(consumer, consumersOf))
+}
+
+/** Whether anybody reads the windows of a top before they are final; `nodes`: of the whole topology. */
+export function readsOpenWindows(part: TopologyNode, nodes: readonly TopologyNode[]): boolean {
+  const readersOf = (node: TopologyNode) => nodes.filter(({ inputs }) => inputs.includes(node))
+  const windows = readersOf(part).flatMap(readersOf)
+  return windows.flatMap(readersOf).some((reader) => {
+    if (reader.kind === 'windowEmit') return reader.mode !== 'append'
+    return reader.kind === 'topPart' && readsOpenWindows(reader, nodes)
+  })
 }

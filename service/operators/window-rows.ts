@@ -46,11 +46,13 @@ export interface WindowRowsParts {
 
 export class WindowRows {
   readonly #finish: (aggregate: Value) => Value
+  readonly #isSame: WindowNode['isSame']
   readonly #outlets: Outlets
   readonly #keys: () => Decoder<Key>
 
   constructor({ node, outlets, keys }: WindowRowsParts) {
     this.#finish = node.finish ?? ((aggregate) => aggregate)
+    this.#isSame = node.isSame
     this.#outlets = outlets
     this.#keys = keys
   }
@@ -73,11 +75,17 @@ export class WindowRows {
   updated(changed: readonly Entry[], boundsOf: (bucket: number) => Bounds): void {
     const { update } = this.#outlets
     if (update === undefined) return
-    const open = changed.filter(({ bucket, value }) => bucket !== null && value !== undefined)
+    const open = changed.filter(
+      ({ bucket, value, before }) => bucket !== null && value !== undefined && !this.#isShown(value, before),
+    )
     const input = this.#input(Float64Array.from(open, ({ timestamp }) => timestamp))
     for (const [i, { key, bucket, value }] of open.entries()) {
       if (bucket !== null) update({ ...boundsOf(bucket), value: this.#finish(value) }, new StreamRecord(input, i, key))
     }
+  }
+
+  #isShown(value: Value, before: Value): boolean {
+    return before !== undefined && this.#isSame?.(value, before) === true
   }
 
   /** Rows of windows that are not of one bucket, in the order given. */

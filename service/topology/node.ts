@@ -1,5 +1,6 @@
 /** The nodes of a topology: frozen data. Only `operators/compile.ts` switches on their kind; everything else reads the shared fields. */
 import type { CodecFor, Decoder, Encoder } from '../codec/codec.ts'
+import type { Ranking } from './ranking.ts'
 
 /** Generics end in `dsl/`: from here on keys and values are `unknown`, and user functions are as they were cast there. */
 export type Value = unknown
@@ -141,6 +142,8 @@ export interface AggregateFunctions {
   readonly merge: ((left: Value, right: Value) => Value) | undefined
   /** The row as its reader sees it (an average from its sum and count); identity where undefined. */
   readonly finish: ((aggregate: Value) => Value) | undefined
+  /** Whether two aggregates come to the same row, so that nobody is told of the change; where undefined, every change is one of the row. */
+  readonly isSame?: (aggregate: Value, before: Value) => boolean
 }
 /** Every keyed aggregate and toTable. The one store is `stores[0]`. */
 export interface AggregateNode extends Common, AggregateFunctions {
@@ -155,6 +158,8 @@ export interface AlignedWindows {
   /** From 0 to below advanceMs. */
   readonly offsetMs: number
   readonly graceMs: number
+  /** What rows show as the size, where that is not sizeMs: of windows that merge what other windows with the same ends came to. */
+  readonly rowSizeMs?: number
 }
 /** For each record at t the windows [t − span, t] and [t + 1, t + 1 + span], both bounds included, where not empty. */
 export interface SlidingWindows {
@@ -210,6 +215,11 @@ export interface EmitNode extends Common {
   readonly kind: 'emit'
   readonly mode: 'update' | 'complete' | 'changes'
 }
+/** The first rows of one task in the order of a top: of a table or, where the input is a WindowNode, of each window. */
+export interface TopPartNode extends Common {
+  readonly kind: 'topPart'
+  readonly ranking: Ranking
+}
 export interface SinkNode extends Common {
   readonly kind: 'sink'
   readonly topic: string | UserFn<string>
@@ -247,6 +257,7 @@ export type TopologyNode =
   | TableMapNode
   | TableFilterNode
   | EmitNode
+  | TopPartNode
   | SinkNode
   | PrintNode
 

@@ -11,7 +11,7 @@ export function windowsText(windows: WindowSpec): string {
 function parameters(windows: WindowSpec): readonly string[] {
   switch (windows.kind) {
     case 'aligned': {
-      const { sizeMs, advanceMs, offsetMs } = windows
+      const { advanceMs, offsetMs, rowSizeMs: sizeMs = windows.sizeMs } = windows
       const size = durationText(sizeMs)
       const offset = offsetMs > 0 ? [`offset ${durationText(offsetMs)}`] : []
       return [advanceMs === sizeMs ? `tumbling ${size}` : `hopping ${size} every ${durationText(advanceMs)}`, ...offset]

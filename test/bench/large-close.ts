@@ -54,6 +54,7 @@ class Bed {
   readonly #handle: StoreHandle
   readonly #queue = new ApplyQueue({ bytesMax: 64 * 1024 * 1024, clock: systemClock, metrics: noMetrics, progress: () => {} })
   readonly #outputs = new OutputBuffer({ partitionsOf: () => 1, messageBytesMax: () => 1_000_000, compression: 'none' })
+  readonly #cache: EntryCache
   #position = 0
   #batch = 0
   rows = 0
@@ -66,7 +67,8 @@ class Bed {
     const [spec] = graph.stores
     if (subtopology === undefined || spec === undefined) throw new Error('the topology has no store')
     this.#handle = handle
-    this.#view = new StateView({ spec, cache: new EntryCache(cacheBytes), strict: false })
+    this.#cache = new EntryCache(cacheBytes)
+    this.#view = new StateView({ spec, cache: this.#cache, strict: false })
     this.#view.attach(handle, 0)
     const task = new TaskTime({ committed: Number.NEGATIVE_INFINITY })
     const source = task.source(0, Number.NEGATIVE_INFINITY)
@@ -86,6 +88,11 @@ class Bed {
 
   get isDue(): boolean {
     return this.#pipeline.isDue
+  }
+
+  /** What the cache and the apply queue say that they hold, bytes. */
+  get held(): number {
+    return this.#cache.bytes + this.#queue.bytes
   }
 
   /** As the worker does it: what stands between two awaits of I/O there blocks here too. */
@@ -136,8 +143,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 /** Without garbage. */
 function heapBytes(): number {
   collectGarbage()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
+  return process.memoryUsage().heapUsed
 }
 /** In how many batches the heap is looked at once. */
 const heapEvery = 25
@@ -182,12 +188,13 @@ async function measure(kind: Kind, handle: StoreHandle, windows: number): Promis
   await bed.applied()
   const before = heapBytes()
   const [blocks, start, cpu] = [new Blocks(), systemClock.monotonic(), process.cpuUsage()]
-  let heapPeak = 0
+  let [heapPeak, heldPeak] = [0, 0]
   // A record of its own, an age later.
   await bed.batch(['last'], 10 * sizeMs)
   let batches = 1
   for (; bed.isDue; batches += 1) {
     await bed.batch([], 10 * sizeMs)
+    heldPeak = Math.max(heldPeak, bed.held)
     if (batches % heapEvery === 0) heapPeak = Math.max(heapPeak, blocks.pausedFor(heapBytes))
   }
   await bed.applied()
@@ -199,7 +206,8 @@ async function measure(kind: Kind, handle: StoreHandle, windows: number): Promis
   return (
     `${kind.padEnd(9)} ${handle.id.application.padEnd(7)} ${bed.rows} rows in ${batches} batches: longest block ${ms(blocks.longest)} ` +
     `(${ms(blocks.busiest)} of CPU), ${seconds.toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU, ` +
-    `heap ${mb(before)} → at most ${mb(heapPeak)}`
+    `heap ${mb(before)} → at most ${mb(heapPeak)}, ` +
+    `of which cache and apply queue ${mb(heldPeak)}`
   )
 }
 

@@ -52,8 +52,8 @@ export interface Scenario {
   readonly eventRate: number
 }
 
-/** One seed in so many runs windows. */
-const windowedEvery = 7
+/** Of so many seeds one runs windows, of either kind in turn, and one rankings. */
+const turnOfSeeds = 7
 
 /** Some of the faults each time: those that happen all the time would keep others from showing. */
 export function scenarioOf(seed: number): Scenario {
@@ -64,8 +64,9 @@ export function scenarioOf(seed: number): Scenario {
     ...Array.from({ length: 3 }, () => 'union-and-chain' as const),
     'large-rows',
   ])
-  const windows = (seed / windowedEvery) % 2 === 0 ? 'sessions-and-hops' : 'windowed'
-  const topology = seed % windowedEvery === 0 ? windows : drawn
+  const windows = (seed / turnOfSeeds) % 2 === 0 ? 'sessions-and-hops' : 'windowed'
+  const turns: Readonly<Record<number, TopologyName>> = { 0: windows, 3: 'ranked' }
+  const topology = turns[seed % turnOfSeeds] ?? drawn
   const processes = Array.from({ length: random.between(1, 3) }, () => (random.chance(0.75) ? 'static' : 'dynamic'))
   const faults = [...callFaults, ...eventFaults].filter(() => random.chance(0.45))
   const keys = ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'].slice(0, random.between(2, 6))

@@ -342,6 +342,57 @@ function sessionsAndHops(): SimulatedTopology {
   }
 }
 
+interface Scored extends Numbered {
+  readonly score: number
+}
+interface Ranked {
+  readonly key: string
+  readonly value: Scored
+}
+
+/** Goes up and down; a row with none is not shown. */
+const scoreOf = (n: number): number => (n * 7) % 11
+const isBetter = (a: Scored, b: Scored): number => b.score - a.score
+const bestMax = 3
+
+/** Rows that get better and worse, come and go: all of them whenever one changed, and the best of all tasks. */
+function ranked(): SimulatedTopology {
+  const input = stream('in', { value: json<Numbered>() })
+  const rows = input
+    .byKey()
+    .toTable('rows')
+    .map(({ n }) => ({ n, score: scoreOf(n) }))
+    .filter(({ score }) => score > 0)
+  return {
+    name: 'ranked',
+    topology: topology('sim', [
+      rows.emit('complete').to('complete', { value: json() }),
+      rows.top('best', bestMax, isBetter).to('best', { value: json() }),
+    ]),
+    inputs: ['in'],
+    outputs: ['complete', 'best'],
+    survivesLostOffsets: true,
+    record: (key, n) => ({ topic: 'in', key, value: { n } }),
+    check(outputs, last) {
+      const shown: Ranked[] = []
+      for (const [key, n] of last) {
+        const found = valuesOf<Scored>(outputs('complete').get(key)).map((row) => row.n)
+        const value = { n, score: scoreOf(n) }
+        assert.deepEqual(
+          found,
+          found.toSorted((a, b) => a - b),
+          `rows of key ${key} are never older than those before`,
+        )
+        if (value.score > 0) shown.push({ key, value })
+        assert.ok(value.score === 0 || found.at(-1) === n, `key ${key} is shown last as it is: ${JSON.stringify(found)}`)
+      }
+      const best = valuesOf<readonly Ranked[]>(outputs('best').get('')).at(-1)
+      const expected = shown.toSorted((a, b) => isBetter(a.value, b.value) || (a.key < b.key ? -1 : 1)).slice(0, bestMax)
+      assert.deepEqual(best, expected, 'the best of all rows')
+    },
+  }
+}
+
 export const simulatedTopologies = {
   'copy-and-sum': copyAndSum(),
   'repartition-and-count': repartitionAndCount(),
@@ -349,5 +400,6 @@ export const simulatedTopologies = {
   'large-rows': largeRows(),
   windowed: windowed(),
   'sessions-and-hops': sessionsAndHops(),
+  ranked: ranked(),
 } as const satisfies Readonly<Record<string, SimulatedTopology>>
 export type TopologyName = keyof typeof simulatedTopologies

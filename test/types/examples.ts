@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { KeyedStream, Stream, Table, WindowedTable } from '../../service/index.ts'
 import {
+  batches,
   bytes,
   float64,
   hopping,
@@ -32,7 +33,7 @@ const purchases = stream('purchases', {
   idleAfter: '1 minute',
 })
 
-// Hourly spend of each customer, once, when the hour is over; and of those hours the day, in another time zone.
+// Hourly spend of each customer, once, when the hour is over, and the best three; and of those hours the day, in another time zone.
 const hours = purchases
   .keyBy((purchase) => purchase.customer, { name: 'by-customer' })
   .window(tumbling('1 hour'))
@@ -44,8 +45,34 @@ const days = hours
   .sum('daily-spend', (hour) => hour.value)
 export const hourlySpend = topology('hourly-spend', [
   hours.emit('append').to('hourly-spend', { value: json() }),
+  hours
+    .top('best-customers', 3, (a, b) => b - a)
+    .emit('append')
+    .to('best-customers', { value: json() }),
+  hours
+    .top('best-now', 3, (a, b) => b - a)
+    .emit('complete')
+    .print(),
   hours.late().to('late-purchases', { value: json() }),
   days.emit('append').to('daily-spend', { value: json() }),
+])
+
+// What each customer spent in the last six batches, every two of them: what leaves is taken out, and who has nothing left is dropped.
+const recentSpend = purchases
+  .keyBy((purchase) => purchase.customer)
+  .window(batches(6, 2))
+  .aggregate('recent-spend', {
+    initial: () => ({ count: 0, sum: 0 }),
+    add: ({ count, sum }, { amount }) => ({ count: count + 1, sum: sum + amount }),
+    remove: ({ count, sum }, { amount }) => (count === 1 ? undefined : { count: count - 1, sum: sum - amount }),
+  })
+const recentCities = purchases
+  .global()
+  .window(batches(6))
+  .countByValue('recent-cities', (p) => p.city)
+export const lately = topology('lately', [
+  recentSpend.emit('append').to('recent-spend', { value: json() }),
+  recentCities.emit('append').print(),
 ])
 
 // What each customer has spent; and how often each city occurred, over everything.
@@ -53,6 +80,8 @@ const spend = purchases.keyBy((purchase) => purchase.customer).sum('spend', (p) 
 const cities = purchases.global().countByValue('cities', (p) => p.city)
 export const totals = topology('totals', [
   spend.emit('update').to('spend', { value: json() }),
+  spend.emit('complete').print(),
+  spend.top('best-spenders', 3, (a, b) => b - a).to('best-spenders', { value: json() }),
   spend.map((sum, customer) => ({ sum, customer })).to('spend-table', { value: json() }),
   cities.emit('update').print(),
 ])
@@ -150,6 +179,14 @@ lessons.count('x')
 topology('empty', [])
 // @ts-expect-error a row of a plain table is never final
 lessons.byKey().count('c').emit('append')
+const counted = lessons.byKey().count('c')
+// @ts-expect-error nor are the first rows of one
+counted.top('best', 3, (a, b) => b - a).emit('append')
+// @ts-expect-error rows are compared by their values
+counted.top('best', 3, (a: string, b: string) => a.localeCompare(b))
+const dates = dated.byKey().reduce('d', (left) => left, { state: structured() })
+// @ts-expect-error a Date does not survive JSON on its way to the task that merges
+dates.top('best', 3, () => 0)
 // @ts-expect-error the sink's codec does not fit the stream
 spend.emit('update').to('x', { value: text() })
 // @ts-expect-error a state has a name

@@ -133,6 +133,12 @@ expectTypeOf(rows.emit('complete')).toEqualTypeOf<Stream<bigint, Windowed<number
 expectTypeOf(rows.late()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf(rows.outside()).toEqualTypeOf<Stream<bigint, number>>()
 expectTypeOf<WindowedTable<string, Narrow, Narrow>>().toExtend<WindowedTable<string, Wide, Wide>>()
+expectTypeOf(rows.top('t', 3, (a: number, b: number) => b - a)).toEqualTypeOf<
+  WindowedTable<string, readonly { readonly key: bigint; readonly value: number }[], never>
+>()
+expectTypeOf(keyed.count('c').top('t', 3, (a, b) => b - a)).toEqualTypeOf<
+  Table<string, readonly { readonly key: string; readonly value: number }[]>
+>()
 expectTypeOf<OutputMode>().toEqualTypeOf<'append' | 'update' | 'complete'>()
 expectTypeOf<IsJson<Windowed<number>>>().toEqualTypeOf<true>()
 

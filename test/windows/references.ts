@@ -59,7 +59,12 @@ function expected(records: readonly Arrived[], contents: readonly (Content & { r
 /** Tumbling and hopping: a window takes what its own partition has not passed it with. */
 export function alignedReference(
   records: readonly Arrived[],
-  { size, advance, offset, grace }: Readonly<Record<'size' | 'advance' | 'offset' | 'grace', number>>,
+  {
+    size,
+    advance,
+    offset = 0,
+    grace,
+  }: { readonly size: number; readonly advance: number; readonly offset?: number; readonly grace: number },
 ): Expected {
   const windows = new Map<string, { key: string; start: number; end: number; ids: number[]; closedBy: string }>()
   for (const { id, key, time, stamp } of records) {

@@ -150,6 +150,21 @@ describe('watermarks', () => {
     assert.deepEqual(rowsOf(driver, 'counted'), [`a[0,${day})=24 time`, `a[${day},${2 * day})=24 time`])
   })
 
+  for (const [kind, windows] of Object.entries({ tumbling: tumbling(10, { grace: 3 }), sessions: session({ gap: 4, grace: 3 }) }))
+    test(`${kind} with nothing open hold up none behind a repartition topic`, async (test) => {
+      const inner = numbers.window(windows).count('inner').emit('append')
+      const outer = inner
+        .keyBy(() => 'all')
+        .window(tumbling(20))
+        .count('outer')
+      const of = topology('silent', [outer.emit('append').to('finals', { value: json() })])
+      const driver = await opened(test, of, { partitions: 2 })
+      driver.send('events', { key: 'a', value: 1, timestamp: 1, partition: 0 })
+      await driver.drain()
+      await driver.finish()
+      assert.deepEqual(rowsOf(driver), ['all[0,20)=1 time'])
+    })
+
   test('a backlog whose partitions lie hours apart is replayed without a late record', async (test) => {
     const partitions = 4
     const hour = 3_600_000

@@ -37,12 +37,12 @@ test('it is 16 hex digits, and stays what it is between versions', () => {
 test('functions, stateless steps, static tables, sinks and the name of the topology are no part of it', () => {
   const total = read('in')
     .filter((v) => v.n > 0)
-    .withTime((v) => v.n, { lateness: '1 hour' })
     .lookup(
       staticTable({ a: 1 }),
       (v) => v.k,
       (v) => v,
     )
+    .withTime((v) => v.n, { lateness: '1 hour' })
     .keyBy((v) => `${v.k}!`)
     .sum('total', (v) => v.n * 2)
   assert.equal(print(total.emit('update').print(), total.filter((n) => n > 1).to('elsewhere', out)), base())
