@@ -8,18 +8,18 @@ import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
-import type { WindowParts } from './window-parts.ts'
+import type { LogicParts } from './window-parts.ts'
 
 export class GapSessions implements KeyLogic<Sessions> {
   readonly holdBackMs: number
   readonly markAt = dueBucket
-  readonly #parts: WindowParts<SessionSpec>
+  readonly #parts: LogicParts<SessionSpec>
   readonly #operator: string
   readonly #gapMs: number
   readonly #merge: (left: Value, right: Value) => Value
   readonly #rows: SessionRows
 
-  constructor(parts: WindowParts<SessionSpec>) {
+  constructor(parts: LogicParts<SessionSpec>) {
     const { node, outlets, keys } = parts
     const { gapMs, graceMs } = node.windows
     if (gapMs === null || node.merge === undefined)

@@ -5,7 +5,7 @@ import { closeNext, contentOf, type HoppingState, openEnds, sliceAt, sliceStart,
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
-import type { WindowParts } from './window-parts.ts'
+import type { LogicParts } from './window-parts.ts'
 import { type WindowRow, WindowRows } from './window-rows.ts'
 
 /** A slice that the batch changed, with the newest event time that went in. */
@@ -25,7 +25,7 @@ const inTime = Number.NEGATIVE_INFINITY
 
 export class HoppingWindows implements KeyLogic<HoppingState> {
   readonly holdBackMs: number
-  readonly #parts: WindowParts<Alignment>
+  readonly #parts: LogicParts<Alignment>
   readonly #operator: string
   readonly #windows: Alignment
   readonly #values: SliceValues
@@ -35,7 +35,7 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
   readonly #touched = new Map<string, Touched>()
   #isBatchOver = false
 
-  constructor(parts: WindowParts<Alignment>) {
+  constructor(parts: LogicParts<Alignment>) {
     const { node, outlets, keys } = parts
     this.#parts = parts
     this.#operator = `${node.function} '${node.name}'`

@@ -7,20 +7,20 @@ import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import { windowFailure } from './slice-values.ts'
-import type { WindowParts } from './window-parts.ts'
+import type { LogicParts } from './window-parts.ts'
 import { type WindowRow, WindowRows } from './window-rows.ts'
 
 /** A key has a row at each slide, until `remove` or `add` deletes it. Its record time is that of slots. */
 export class InverseWindows implements KeyLogic<InverseState> {
   readonly holdBackMs = 0
-  readonly #parts: WindowParts<Alignment>
+  readonly #parts: LogicParts<Alignment>
   readonly #operator: string
   readonly #windows: Alignment
   readonly #remove: (aggregate: Value, value: Value) => Value
   readonly #rows: WindowRows
   #released: WindowRow[] = []
 
-  constructor(parts: WindowParts<Alignment>) {
+  constructor(parts: LogicParts<Alignment>) {
     const { node, outlets, keys } = parts
     if (node.remove === undefined) throw new FatalError('Defect in caudal: an inverse of an aggregate without remove.')
     this.#parts = parts

@@ -10,7 +10,7 @@ import type { OpenWindow } from './open-rows.ts'
 import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
-import type { WindowParts } from './window-parts.ts'
+import type { LogicParts } from './window-parts.ts'
 
 /** What a record does to the open session of its key. */
 interface Taken extends Step {
@@ -22,13 +22,13 @@ interface Taken extends Step {
 export class MarkerSessions implements KeyLogic<MarkerState> {
   readonly holdBackMs: number
   readonly markAt = dueBucket
-  readonly #parts: WindowParts<SessionSpec>
+  readonly #parts: LogicParts<SessionSpec>
   readonly #operator: string
   readonly #windows: SessionSpec
   readonly #rules: MarkerRules
   readonly #rows: SessionRows
 
-  constructor(parts: WindowParts<SessionSpec>) {
+  constructor(parts: LogicParts<SessionSpec>) {
     const { node, outlets, keys } = parts
     const { gapMs, graceMs, startsWith } = node.windows
     this.#parts = parts

@@ -96,7 +96,8 @@ export function changesBetween(
 
 const nameOf = ({ start, end }: Bounds): string => `${start} ${end}`
 
-function inOrder(a: OpenWindow, b: OpenWindow): number {
+/** By end, start and key bytes. */
+export function inOrder(a: OpenWindow, b: OpenWindow): number {
   if (a.end !== b.end) return a.end - b.end
   if (a.start !== b.start) return a.start - b.start
   return a.key < b.key ? -1 : 1

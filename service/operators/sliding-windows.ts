@@ -6,7 +6,7 @@ import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
-import type { WindowParts } from './window-parts.ts'
+import type { LogicParts } from './window-parts.ts'
 import { type Bounds, type WindowRow, WindowRows } from './window-rows.ts'
 
 const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] }
@@ -14,14 +14,14 @@ const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] 
 export class SlidingWindows implements KeyLogic<SlidingState> {
   readonly holdBackMs: number
   readonly markAt = dueBucket
-  readonly #parts: WindowParts<SlidingSpec>
+  readonly #parts: LogicParts<SlidingSpec>
   readonly #operator: string
   readonly #windows: SlidingSpec
   readonly #values: SliceValues
   readonly #rows: WindowRows
   #released: WindowRow[] = []
 
-  constructor(parts: WindowParts<SlidingSpec>) {
+  constructor(parts: LogicParts<SlidingSpec>) {
     const { node, outlets, keys } = parts
     this.#parts = parts
     this.#operator = `${node.function} '${node.name}'`

@@ -1,38 +1,25 @@
-/** The operator of each kind of windows. */
-import { sharesSlices } from '../topology/window-text.ts'
+/** The operator of windows: by key, or each window by itself. */
+import { FatalError } from '../errors.ts'
 import { AlignedWindows } from './aligned-windows.ts'
 import type { AllRows } from './all-rows.ts'
-import { batchWindows } from './batch-windows.ts'
-import { GapSessions } from './gap-sessions.ts'
-import { HoppingWindows } from './hopping-windows.ts'
+import { batchesAsAligned } from './batch-windows.ts'
+import { keptByKey } from './kept-by-key.ts'
 import { KeyedWindows } from './keyed-windows.ts'
-import { MarkerSessions } from './marker-sessions.ts'
 import { OpenRows } from './open-rows.ts'
-import { SlidingWindows } from './sliding-windows.ts'
 import type { StatefulOperator } from './stateful.ts'
 import type { WindowParts } from './window-parts.ts'
 
-export function windowOperator({ node, ...parts }: WindowParts): StatefulOperator & AllRows {
+export function windowOperator(parts: WindowParts): StatefulOperator & AllRows {
+  const { node, view, input, outlets, keys } = parts
+  const open = new OpenRows({ node, outlets, keys })
+  const byKey = keptByKey(parts, (logic) => new KeyedWindows({ view, input, open, logic }))
+  return byKey ?? eachByItself(parts)
+}
+
+function eachByItself({ node, ...parts }: WindowParts): StatefulOperator & AllRows {
   const { windows } = node
+  if (windows.kind === 'aligned') return new AlignedWindows({ ...parts, node: { ...node, windows } })
+  if (windows.kind !== 'batches') throw new FatalError(`Defect in caudal: ${windows.kind} windows are kept by key.`)
   const { view, input } = parts
-  const open = new OpenRows({ node, outlets: parts.outlets, keys: parts.keys })
-  switch (windows.kind) {
-    case 'aligned': {
-      const own = { ...parts, node: { ...node, windows } }
-      return sharesSlices(windows, node)
-        ? new KeyedWindows({ view, input, open, logic: new HoppingWindows(own) })
-        : new AlignedWindows(own)
-    }
-    case 'session': {
-      const { startsWith, endsWith } = windows
-      const own = { ...parts, node: { ...node, windows } }
-      if (startsWith === undefined && endsWith === undefined)
-        return new KeyedWindows({ view, input, open, logic: new GapSessions(own) })
-      return new KeyedWindows({ view, input, open, logic: new MarkerSessions(own) })
-    }
-    case 'batches':
-      return batchWindows({ ...parts, open, node: { ...node, windows } })
-    case 'sliding':
-      return new KeyedWindows({ view, input, open, logic: new SlidingWindows({ ...parts, node: { ...node, windows } }) })
-  }
+  return new AlignedWindows({ ...batchesAsAligned({ ...parts, node: { ...node, windows } }), view, input })
 }

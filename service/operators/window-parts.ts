@@ -8,11 +8,9 @@ import type { Key, WindowNode, WindowSpec } from '../topology/node.ts'
 import type { RecordTime } from './record-time.ts'
 import type { Outlets } from './window-rows.ts'
 
-export interface WindowParts<W extends WindowSpec = WindowSpec> {
+/** Without its state and its place in time: what the windows of a key are made of. */
+export interface LogicParts<W extends WindowSpec = WindowSpec> {
   readonly node: WindowNode & { readonly windows: W }
-  readonly view: StateView
-  /** Of what comes in. */
-  readonly input: Watermark
   readonly time: RecordTime
   /** The interval of the trigger, ms; null where it has none. */
   readonly everyMs: number | null
@@ -24,4 +22,10 @@ export interface WindowParts<W extends WindowSpec = WindowSpec> {
   readonly late: (record: StreamRecord, windows: 'all' | 'some') => void
   /** Counts a record that is in no session. */
   readonly outside: (record: StreamRecord) => void
+}
+
+export interface WindowParts<W extends WindowSpec = WindowSpec> extends LogicParts<W> {
+  readonly view: StateView
+  /** Of what comes in. */
+  readonly input: Watermark
 }

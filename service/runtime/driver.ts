@@ -10,8 +10,11 @@ import { outsideTransactions, RecordBatchBuilder } from '../kafka/records/record
 import { silentLog } from '../log.ts'
 import { ManualClock } from '../memory/manual-clock.ts'
 import { MemoryKafka } from '../memory/memory-kafka.ts'
+import type { OpenWindow } from '../operators/open-rows.ts'
+import { openWindowsIn, type WindowEntry } from '../operators/open-windows.ts'
 import { type Graph, graphOf } from '../topology/graph.ts'
-import type { SinkNode, SourceNode } from '../topology/node.ts'
+import { bucketTime } from '../state/bucket-bytes.ts'
+import type { SinkNode, SourceNode, StoreSpec } from '../topology/node.ts'
 import { requiredTopics } from '../topology/plan.ts'
 import { DriverProcesses } from './driver-processes.ts'
 import { prepare } from './start-up.ts'
@@ -148,23 +151,18 @@ class Driver implements TestDriver {
   }
 
   state<V>(store: string): ReadonlyMap<string, V> {
-    const spec = this.#graph.stores.find(({ name }) => name === store)
+    const { nodes, stores, definition } = this.#graph
+    const spec = stores.find(({ name }) => name === store)
     if (spec === undefined)
-      throw new RangeError(
-        `the topology has no store '${store}'; it has ${this.#graph.stores.map(({ name }) => `'${name}'`).join(', ')}`,
-      )
-    const topic = this.#processes.plan.changelogOf(store)
-    const state = new Map<string, V>()
-    for (let partition = 0; partition < this.#partitions(topic); partition++) {
-      const columns = this.#kafka.records(topic, partition, 'committed')
-      for (let i = 0; i < columns.count; i++) {
-        const write = parseChangelogRecord(columns.key(i), columns.value(i))
-        if (write === 'progress') continue
-        if (write.value === null) state.delete(write.key.toString())
-        else state.set(write.key.toString(), spec.codec.decode(write.value) as V)
-      }
-    }
-    return state
+      throw new RangeError(`the topology has no store '${store}'; it has ${stores.map(({ name }) => `'${name}'`).join(', ')}`)
+    const entries = this.#entriesOf(spec)
+    const keyText = (key: string) => Buffer.from(key, 'latin1').toString()
+    const node = nodes.find(({ stores: own }) => own.includes(spec))
+    if (node?.kind !== 'window') return new Map(entries.map(({ key, value }) => [keyText(key), value as V]))
+    const everyMs = definition.trigger === 'continuous' ? null : definition.trigger.everyMs
+    const byKey = Map.groupBy(openWindowsIn(node, everyMs, entries), ({ key }) => keyText(key))
+    const rows = ({ start, end, aggregate: value }: OpenWindow) => ({ start, end, value })
+    return new Map([...byKey].map(([key, windows]) => [key, windows.map(rows) as V]))
   }
 
   crash(worker?: number): Promise<void> {
@@ -173,6 +171,24 @@ class Driver implements TestDriver {
 
   stop(): Promise<void> {
     return this.#processes.stop()
+  }
+
+  /** What is committed of a store, of all partitions. */
+  #entriesOf({ name, codec }: StoreSpec): readonly WindowEntry[] {
+    const topic = this.#processes.plan.changelogOf(name)
+    const entries = new Map<string, WindowEntry>()
+    for (let partition = 0; partition < this.#partitions(topic); partition++) {
+      const columns = this.#kafka.records(topic, partition, 'committed')
+      for (let i = 0; i < columns.count; i++) {
+        const write = parseChangelogRecord(columns.key(i), columns.value(i))
+        if (write === 'progress') continue
+        const [key, bucket] = [write.key.toString('latin1'), write.bucket === null ? null : bucketTime(write.bucket)]
+        const at = `${partition} ${bucket} ${key}`
+        if (write.value === null) entries.delete(at)
+        else entries.set(at, { bucket, key, value: codec.decode(write.value) })
+      }
+    }
+    return [...entries.values()]
   }
 
   #source(topic: string): SourceNode {

@@ -50,7 +50,7 @@ export interface TestDriver {
   advance(by: Duration): Promise<void>
   /** Committed records since the last read, decoded with the sink's codecs; as Buffer where a sink can only encode. */
   read<V = unknown>(topic: string): readonly ReadRecord<V>[]
-  /** The committed entries of a store, of all partitions. */
+  /** The committed entries of a store, of all partitions; where it is of windows, the open ones of each key, as `{ start, end, value }`, by end. */
   state<V = unknown>(store: string): ReadonlyMap<string, V>
   /** A worker loses everything that is not committed, and starts again from what is. Default: all of them. */
   crash(worker?: number): Promise<void>
