@@ -56,7 +56,7 @@ export interface KeyedWindowsParts<S> {
  * So many marks are looked at in a batch, and so many windows close, and one more for each record that the batch brings, so that there
  * never come more than go.
  */
-const closedMax = 2_000
+const closedMax = 1_000
 
 export class KeyedWindows<S> implements StatefulOperator, AllRows {
   readonly output: WindowOutput
