@@ -72,6 +72,11 @@ export class StateView {
     this.moved({ position, chunk: 0 })
   }
 
+  /** How many entries the store holds, the changes of the batch under way included. */
+  get entryCount(): number {
+    return this.#counts.all
+  }
+
   /** Where the store is known to stand. */
   get marker(): Marker {
     return this.#marker
@@ -79,7 +84,9 @@ export class StateView {
 
   /** Lets the entries of the batch before go, as far as their changes are applied. */
   beginBatch(): void {
-    for (const entry of this.#batch.begin()) if (entry.pins <= 0) entry.owner.release(entry)
+    const used = this.#batch.begin()
+    this.#cache.countUsed(used.length)
+    for (const entry of used) if (entry.pins <= 0) entry.owner.release(entry)
     this.#scans.beginBatch()
     this.#buckets.beginBatch((time) => this.#scans.drop(time))
   }
@@ -207,6 +214,7 @@ export class StateView {
     const handle = this.#opened()
     const entries = this.#batch.missing
     this.#batch.missing = []
+    this.#cache.countLoaded(entries.length)
     const pieces = piecesOf(entries, {
       load: (keys) => handle.load(this.#marker, keys, this.#markerSent),
       accept: (entry, bytes) => this.#accept(entry, bytes),
