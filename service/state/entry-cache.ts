@@ -101,7 +101,7 @@ export class EntryCache {
     this.#used += entries
   }
 
-  /** The store backend is asked for so many entries that a batch uses. */
+  /** The store backend was asked for so many entries that a batch uses. */
   countLoaded(entries: number): void {
     this.#loaded += entries
   }

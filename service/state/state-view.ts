@@ -200,7 +200,7 @@ export class StateView {
     this.#scans.clear()
     this.#counts.reset(nothing)
     this.#unapplied.clear()
-    this.#batch.begin()
+    this.#cache.countUsed(this.#batch.begin().length)
     this.#handle = null
   }
 
@@ -214,7 +214,6 @@ export class StateView {
     const handle = this.#opened()
     const entries = this.#batch.missing
     this.#batch.missing = []
-    this.#cache.countLoaded(entries.length)
     const pieces = piecesOf(entries, {
       load: (keys) => handle.load(this.#marker, keys, this.#markerSent),
       accept: (entry, bytes) => this.#accept(entry, bytes),
@@ -223,8 +222,11 @@ export class StateView {
       await loadPieces([...pieces, ...scans.map((scan) => () => scan.load())])
     } finally {
       // A batch that was dropped in the meantime has nothing missing.
-      if (this.#handle === handle)
-        for (const entry of entries) if (!entry.loaded && entry.usedIn === this.#batch.number) this.#batch.missing.push(entry)
+      if (this.#handle === handle) {
+        const missing = entries.filter((entry) => !entry.loaded && entry.usedIn === this.#batch.number)
+        this.#batch.missing = [...this.#batch.missing, ...missing]
+        this.#cache.countLoaded(entries.length - missing.length)
+      }
     }
   }
 
