@@ -2,8 +2,8 @@
  * `npm test`: all tests in phases, from fast to slow, with one summary in the end. `npm test -- unit` or `npm test -- integration/kill`
  * runs the files whose path contains that. The phases on real servers share one sandbox and get its addresses as CAUDAL_TEST_KAFKA and
  * CAUDAL_TEST_REDIS; a conformance file runs its suite on the memory adapter without them, and on the real one with them.
- * CAUDAL_REQUIRE_REAL=1: what would be skipped for want of a real server fails; for want of Docker, which nothing else needs, it is told.
- * Not here: test/bench, and `npm run check`.
+ * CAUDAL_REQUIRE_REAL=1: what would be skipped for want of a real server fails; for want of Docker or Prometheus, which one file each needs,
+ * it is told. Not here: test/bench, and `npm run check`.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -139,7 +139,7 @@ function notRun({ name }: Phase, files: readonly string[], reason: string): Resu
 function summarise(results: readonly Result[]): void {
   const sum = (count: (counts: Counts) => number) => results.reduce((total, { counts }) => total + count(counts), 0)
   const reasons = results.flatMap(({ name, counts }) => counts.skipped.map((reason) => `${name}: ${reason}`))
-  const unmet = reasons.filter((reason) => requireReal && !reason.includes('no Docker'))
+  const unmet = reasons.filter((reason) => requireReal && !/no (Docker|Prometheus)/.test(reason))
   const passed = sum((counts) => counts.passed)
   const failed = sum((counts) => counts.failed) + unmet.length
   console.log('\n-- summary')

@@ -12,7 +12,7 @@ const isThere = (command: string) => spawnSync(command, ['--version'], { stdio: 
 
 /** Why there is no Prometheus for tests; false where there is one. */
 export const noPrometheus: string | false =
-  isThere('prometheus') && isThere('promtool') ? false : 'prometheus and promtool are not installed'
+  isThere('prometheus') && isThere('promtool') ? false : 'no Prometheus is installed (prometheus and promtool)'
 
 export const prometheusConfig = join(import.meta.dirname, '../../config/prometheus')
 
