@@ -7,6 +7,7 @@ import type { Log } from '../log.ts'
 import type { StoreBackend } from '../state/store-backend.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { FromWorker, Membership } from './seam.ts'
+import type { Waits } from './waits.ts'
 
 export interface TakingContext {
   readonly plan: Plan
@@ -19,6 +20,7 @@ export interface TakingContext {
   readonly changelogs: Fetcher
   readonly log: Log
   readonly post: (message: FromWorker) => void
+  readonly waits: Waits
   readonly progress: () => void
   /** Ends the taking: the task was revoked, the membership lost, or the worker stops. */
   readonly signal: AbortSignal

@@ -12,6 +12,7 @@ import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { Batch } from './batch.ts'
+import { BlockedFeeds } from './blocked-feeds.ts'
 import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
@@ -21,12 +22,16 @@ import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
 import { Timekeeper } from './timekeeper.ts'
+import { StoreWaits } from './store-waits.ts'
 import { TopicFacts } from './topic-facts.ts'
+import { Waits } from './waits.ts'
+import { WatchedWire } from './watched-wire.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
 /** Short, as the long polls of several takings stand behind one another on a connection. */
 const restoreWaitMs = 20
 const reportEveryMs = 1000
+const watchEveryMs = 1000
 /** How often event time is looked at where no trigger does so. */
 const timeEveryMs = 100
 
@@ -55,6 +60,8 @@ export class WorkerResources {
   readonly heartbeats: HeartbeatRequests
   readonly tasks: TaskSet
   readonly purge: RepartitionPurge
+  readonly waits: Waits
+  readonly #ended = new AbortController()
   readonly #held: HeldWatermarks
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
@@ -68,7 +75,8 @@ export class WorkerResources {
     this.interrupted = loop.interrupted
     this.signal = loop.signal
     const progress = () => flags.advance()
-    const cluster = new Cluster(wire, clock)
+    this.waits = new Waits(clock, (waits) => parts.post({ kind: 'waits', waits }))
+    const cluster = new Cluster(new WatchedWire(wire, clock, this.waits), clock)
     this.cluster = cluster
     const fetching = { cluster, clock, isolation: 'read_committed', maxWaitMs: settings.fetchWaitMs } as const
     const limits = { partitionBytesMax: settings.fetchPartitionBytesMax, readAheadBytesMax: settings.readAheadBytesMax }
@@ -87,7 +95,14 @@ export class WorkerResources {
       guard,
       progress,
     })
-    this.queue = new ApplyQueue({ bytesMax: settings.applyQueueBytesMax, clock, metrics, progress, onFailure: loop.wake })
+    this.queue = new ApplyQueue({
+      bytesMax: settings.applyQueueBytesMax,
+      clock,
+      metrics,
+      progress,
+      onAway: new StoreWaits(this.waits).onAway,
+      onFailure: loop.wake,
+    })
     this.cache = new EntryCache(settings.cacheBytesMax)
     this.topics = new TopicFacts(cluster, parts.topics)
     this.outputs = new OutputBuffer({
@@ -107,6 +122,17 @@ export class WorkerResources {
       heartbeat: (signal) => this.heartbeatAnswered(signal),
       wake: loop.wake,
     })
+  }
+
+  /** Beside the loop, which may itself be held up: looks once a second at what the input waits for, until `close`. */
+  async watch(): Promise<void> {
+    const { clock } = this.parts
+    const { signal } = this.#ended
+    const blocked = new BlockedFeeds({ cluster: this.cluster, clock, waits: this.waits, signal })
+    while (!signal.aborted) {
+      blocked.look([...this.tasks.running.values()])
+      await clock.sleep(watchEveryMs, signal)
+    }
   }
 
   /** The membership that the requests of this batch are sent under. */
@@ -191,6 +217,7 @@ export class WorkerResources {
   }
 
   async close(): Promise<void> {
+    this.#ended.abort()
     // It leaves the apply queue empty, and waits for nothing that is under way there: the backend may be away (P15).
     this.tasks.giveUpAll()
     this.heartbeats.close()
@@ -219,6 +246,7 @@ export class WorkerResources {
       backend,
       log,
       post,
+      waits: this.waits,
       progress: () => flags.advance(),
       membership: () => {
         const current = this.membership.current

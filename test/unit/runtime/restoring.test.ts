@@ -9,6 +9,7 @@ import { RecordBatchBuilder } from '../../../service/kafka/records/record-batch-
 import { silentLog } from '../../../service/log.ts'
 import { type RestoredStore, restoreStore } from '../../../service/runtime/restoring.ts'
 import { bucketBytes } from '../../../service/state/bucket-bytes.ts'
+import { Waits } from '../../../service/runtime/waits.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
@@ -147,7 +148,14 @@ describe('a store with buckets', () => {
     const { cluster, clock } = bed
     const limits = { maxWaitMs: 20, partitionBytesMax: 1 << 18, readAheadBytesMax: 1 << 20 }
     const changelogs = new Fetcher({ cluster, clock, isolation: 'read_committed', ...limits })
-    const nothing = { group: application, transactionalId: 'app.me.0', log: silentLog, post: () => {}, progress: () => {} }
+    const nothing = {
+      group: application,
+      transactionalId: 'app.me.0',
+      log: silentLog,
+      post: () => {},
+      progress: () => {},
+      waits: new Waits(clock),
+    }
     const member = { liveIds: () => [], membership: () => assert.fail(), signal: new AbortController().signal }
     const context = { plan: bed.prepared.plan, cluster, clock, backend, changelogs, ...nothing, ...member }
     const handle = await backend.acquire(store, (await cluster.topics([changelog])).get(changelog)?.id ?? '')
