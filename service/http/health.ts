@@ -21,8 +21,9 @@ export const effects: Readonly<Record<WaitingFor, Effect>> = {
   task: 'unready',
   restore: 'unready',
   store: 'unready',
-  kafka: 'unready',
   producer: 'unready',
+  // One broker of several, as in a rolling restart. With all of them the coordinator is away too.
+  kafka: 'delayed',
   rebalance: 'delayed',
   transaction: 'delayed',
   record: 'delayed',

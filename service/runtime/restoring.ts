@@ -104,6 +104,7 @@ async function follow(
   let position = from
   let progress: ProgressRecord | null = null
   let stuckSince = clock.monotonic()
+  if (position < end) post({ kind: 'restoring', task: store.id, store: store.spec.name, done: 0, total: end - from })
   while (position < end) {
     if (signal.aborted) throw new StoppedError('restoring was given up')
     context.progress()

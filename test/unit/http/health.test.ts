@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { effects, healthReport, healthText, liveness, readiness } from '../../../service/http/health.ts'
 import type { Reason, SupervisorStatus, WorkerStatus } from '../../../service/runtime/running.ts'
@@ -67,18 +68,14 @@ test('what only delays results is told, and leaves it ready; so is what is as it
 test('each thing that stops work makes it unready', () => {
   const kinds = Object.keys(effects) as WaitingFor[]
   const unready = kinds.filter((kind) => !readiness({ ...status({}), reasons: [reason(kind)] }).ok)
-  assert.deepEqual(unready.toSorted(), [
-    'coordinator',
-    'kafka',
-    'membership',
-    'producer',
-    'progress',
-    'restore',
-    'start',
-    'store',
-    'task',
-  ])
+  assert.deepEqual(unready.toSorted(), ['coordinator', 'membership', 'producer', 'progress', 'restore', 'start', 'store', 'task'])
   assert.equal(readiness(status({}, 'stopping')).ok, false)
+})
+
+test('whoever is on call finds each reason, with what it does, in docs/operating.md', () => {
+  const page = readFileSync(new URL('../../../docs/operating.md', import.meta.url), 'utf8')
+  const rows = [...page.matchAll(/^\| `(\w+)` \| (unready|delayed|none) \| [^|]+ \| [^|]+ \|$/gm)]
+  assert.deepEqual(Object.fromEntries(rows.map(([, kind, effect]) => [kind, effect])), effects)
 })
 
 test('failed is neither', () => {
