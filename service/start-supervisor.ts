@@ -24,7 +24,8 @@ const nothing = () => {}
 
 /** @throws ConfigurationError with every defect; FatalError where no broker was reached in time; StoppedError when given up */
 export async function startSupervisor(options: StartOptions): Promise<RunningSupervisor> {
-  const { configuration, log, signal } = options
+  const { configuration, log, signal, onPhase } = options
+  onPhase?.('starts: it loads the topology')
   const openWire = options.wireFactory ?? ((clientId) => openKafkaWire(configuration, clientId, log))
   const topology = await loadTopology(options.topologyUrl, options.exportName)
   const graph = graphOf(definitionOf(topology))
@@ -43,7 +44,9 @@ export async function startSupervisor(options: StartOptions): Promise<RunningSup
       startTimeoutMs,
       replicationFactor,
       signal,
+      onPhase,
     })
+    onPhase?.('starts: it opens its workers')
     const supervisor = options.wireFactory ? inThisThread(options, prepared, wire) : inThreads(options, prepared, wire)
     void supervisor.outcome.then(() => wire.close())
     const giveUp = () => void supervisor.stop({ graceful: false })

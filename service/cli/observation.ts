@@ -1,5 +1,6 @@
 /** What the views show: read off the supervisor's status and the workers' metrics, with rates over the last seconds. */
 import type { CounterName, GaugeName, Labels } from '../metrics.ts'
+import { sentencesOf } from '../http/health.ts'
 import type { SupervisorStatus, TaskStatus } from '../runtime/running.ts'
 
 export interface Figures {
@@ -92,7 +93,7 @@ export class Observer {
       ...figures,
       at,
       state,
-      reasons,
+      reasons: sentencesOf(reasons, 'unready'),
       tasks: workers.flatMap(({ tasks }) => tasks),
       inPerSecond: this.#rate(figures, 'recordsIn', at),
       outPerSecond: this.#rate(figures, 'recordsOut', at),

@@ -4,7 +4,15 @@ import { describe } from '../topology/describe.ts'
 import { graphOf } from '../topology/graph.ts'
 import type { HttpServer } from '../http/http-server.ts'
 import type { Log } from '../log.ts'
-import type { ExitCode, Rows, RunningSupervisor, SupervisorStatus, WireFactory } from '../runtime/running.ts'
+import type {
+  ExitCode,
+  Reason,
+  Rows,
+  RunningSupervisor,
+  StartOptions,
+  SupervisorStatus,
+  WireFactory,
+} from '../runtime/running.ts'
 import { Closings } from './closings.ts'
 import type { LoadedTopology } from './invocation.ts'
 import { type Observation, Observer } from './observation.ts'
@@ -47,8 +55,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { internal } = topicsOf(loaded.definition, application)
   const observer = new Observer((topic) => internal.has(topic))
   let supervisor: RunningSupervisor | undefined
-  const status = () => supervisor?.status() ?? startingSince(since)
   const since = parts.clock.now()
+  let phase = { since, detail: 'starts' }
+  const onPhase = (detail: string) => {
+    phase = { since: parts.clock.now(), detail }
+  }
+  const status = () => supervisor?.status() ?? startingSince(since, phase)
   const snapshots = () => supervisor?.metricsSnapshots() ?? []
   const observe = () => observer.observe(status(), snapshots(), parts.clock.monotonic())
   log.info({ configuration: printable(configuration), file: loaded.file }, 'starting')
@@ -68,7 +80,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     return observation
   }
   try {
-    const starting = start(options, onRows)
+    const starting = start(options, { onRows, onPhase })
     supervisor = await whileShown(starting, () => view.show(observe()), options)
     await untilOver(supervisor, options, look)
     await options.beforeStop?.(observe)
@@ -104,10 +116,13 @@ function openHttp({ parts, configuration, loaded }: SessionOptions, context: Htt
   })
 }
 
-function start({ parts, configuration, loaded, log, stop, wireFactory }: SessionOptions, onRows: (rows: Rows) => void) {
+function start(
+  { parts, configuration, loaded, log, stop, wireFactory }: SessionOptions,
+  heard: Required<Pick<StartOptions, 'onRows' | 'onPhase'>>,
+) {
   const { url: topologyUrl, exportName } = loaded
   const optional = wireFactory ? { wireFactory } : {}
-  return parts.startSupervisor({ configuration, topologyUrl, exportName, log, onRows, signal: stop.signal, ...optional })
+  return parts.startSupervisor({ configuration, topologyUrl, exportName, log, ...heard, signal: stop.signal, ...optional })
 }
 
 /** Shows, again and again, until `step` has settled. */
@@ -143,4 +158,9 @@ async function untilOver(
   stop.ask()
 }
 
-const startingSince = (since: number): SupervisorStatus => ({ state: 'starting', since, workers: [], reasons: [] })
+const startingSince = (since: number, phase: Pick<Reason, 'since' | 'detail'>): SupervisorStatus => ({
+  state: 'starting',
+  since,
+  workers: [],
+  reasons: [{ waitingFor: 'start', worker: null, task: null, ...phase }],
+})

@@ -25,6 +25,8 @@ export interface ApplyQueueOptions {
   readonly metrics: Metrics
   /** Called at each attempt to apply a chunk: waiting for the backend is progress (P17). */
   readonly progress: () => void
+  /** Called with each failed attempt to reach the backend for a store, and with null when that is over. */
+  readonly onAway?: (store: StoreId, error: StoreUnavailableError | null) => void
   /** Called once when `failure` is set. */
   readonly onFailure?: (failure: CaudalError) => void
 }
@@ -116,7 +118,7 @@ export class ApplyQueue {
     }
     lane.end = to
     lane.segments.push({ ...segment, since: this.#options.clock.monotonic() })
-    if (!lane.running && this.#failure === null) this.#start(lane)
+    if (!lane.running && this.#failure === null) this.#start(handle, lane)
   }
 
   /** Resolves when everything is applied, or nothing more will be because of `failure`. */
@@ -143,12 +145,13 @@ export class ApplyQueue {
     this.#announce()
   }
 
-  #start(lane: Lane): void {
+  #start(handle: StoreHandle, lane: Lane): void {
     lane.running = true
     const run = this.#run(lane)
       .catch((error: unknown) => this.#fail(lane, error))
       .finally(() => {
         lane.running = false
+        this.#options.onAway?.(handle.id, null)
         this.#runs.delete(run)
         this.#announce()
       })
@@ -174,17 +177,19 @@ export class ApplyQueue {
 
   /** The same chunk until its outcome is known: where an answer was lost, the repeat finds it applied (P12). */
   async #apply(handle: StoreHandle, chunk: Chunk, dropped: AbortSignal): Promise<void> {
-    const { clock, metrics, progress } = this.#options
+    const { clock, metrics, progress, onAway } = this.#options
     for (let attempt = 0; !dropped.aborted; attempt++) {
       progress()
       const begin = clock.monotonic()
       try {
         await handle.apply(chunk)
+        if (attempt > 0) onAway?.(handle.id, null)
         metrics.observe('caudal_apply_duration_seconds', (clock.monotonic() - begin) / 1000)
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error
         metrics.add('caudal_apply_failures_total', 1, { store: handle.id.store })
+        onAway?.(handle.id, error)
         await clock.sleep(Math.min(backOffMsMax, backOffMsMin * 2 ** attempt), dropped)
       }
     }

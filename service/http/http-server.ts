@@ -5,7 +5,7 @@ import express from 'express'
 import type { Clock } from '../clock.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { SupervisorStatus } from '../runtime/running.ts'
-import { type Health, liveness, readiness } from './health.ts'
+import { type Health, healthReport, healthText, liveness, readiness } from './health.ts'
 import { metricsPage, processMetrics } from './prom-metrics.ts'
 import { statusPage } from './status-page.ts'
 
@@ -31,7 +31,7 @@ export interface HttpServer {
 /** @throws ConfigurationError when the address cannot be listened on. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host, port } = options
-  const server = application(options).listen(port, host)
+  const server = pages(options).listen(port, host)
   try {
     await once(server, 'listening')
   } catch (error) {
@@ -55,8 +55,8 @@ function refusal(error: NodeJS.ErrnoException, { host, port }: HttpServerOptions
   return `http.host, http.port: cannot listen on ${host}:${port} (${error.message})`
 }
 
-function application(options: HttpServerOptions): express.Express {
-  const { clock, status, description, livenessTimeoutMs } = options
+function pages(options: HttpServerOptions): express.Express {
+  const { clock, status, description, livenessTimeoutMs, application } = options
   const ownMetrics = processMetrics()
   const app = express()
   app.disable('x-powered-by')
@@ -64,11 +64,17 @@ function application(options: HttpServerOptions): express.Express {
     const page = await metricsPage([...options.metricsSnapshots(), await ownMetrics.snapshot()], options.application)
     response.set('content-type', page.contentType).send(page.text)
   })
+  app.get('/health', (request, response) => {
+    const report = healthReport({ application, status: status(), now: clock.monotonic(), livenessTimeoutMs })
+    response.status(report.live && report.ready ? 200 : 503)
+    if (request.accepts(['json', 'text']) === 'text') response.type('text/plain').send(healthText(report))
+    else response.json(report)
+  })
   app.get('/health/live', (_request, response) => answer(response, liveness(status(), clock.monotonic(), livenessTimeoutMs)))
   app.get('/health/ready', (_request, response) => answer(response, readiness(status())))
   app.get('/topology', (_request, response) => void response.type('text/plain').send(description))
   app.get('/', (_request, response) => {
-    response.type('text/plain').send(statusPage({ application: options.application, status: status() }))
+    response.type('text/plain').send(statusPage({ application, status: status() }))
   })
   app.use(
     (_request, response) =>

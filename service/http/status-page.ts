@@ -1,6 +1,6 @@
 /** The page at `/`: what runs, in plain text, and where to look next. */
 import type { SupervisorStatus, WorkerStatus } from '../runtime/running.ts'
-import { readiness } from './health.ts'
+import { readiness, sentencesOf } from './health.ts'
 
 export interface StatusPageInput {
   readonly application: string
@@ -9,6 +9,7 @@ export interface StatusPageInput {
 
 export function statusPage({ application, status }: StatusPageInput): string {
   const { reasons, warnings } = readiness(status)
+  const notes = sentencesOf(status.reasons, 'none')
   const since = new Date(status.since).toISOString()
   return [
     `caudal · ${application} · ${status.state} since ${since}`,
@@ -16,9 +17,11 @@ export function statusPage({ application, status }: StatusPageInput): string {
     ...status.workers.map(workerLine),
     ...(reasons.length > 0 ? ['', 'Not ready:', ...reasons.map((reason) => `  ${reason}`)] : []),
     ...(warnings.length > 0 ? ['', 'Waiting:', ...warnings.map((warning) => `  ${warning}`)] : []),
+    ...(notes.length > 0 ? ['', 'As it should be:', ...notes.map((note) => `  ${note}`)] : []),
     '',
     '/topology       what runs here',
     '/metrics        figures for Prometheus',
+    '/health         what is waited for, and since when',
     '/health/live    does it make progress',
     '/health/ready   do all tasks run',
     '',

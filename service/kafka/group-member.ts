@@ -27,6 +27,20 @@ export interface GroupEvents {
   fatal(error: CaudalError): void
 }
 
+export interface MemberView {
+  readonly phase: MembershipPhase
+  /** The coordinator counts it into a generation. */
+  readonly isMember: boolean
+  /** A rebalance is to be joined. */
+  readonly mustRejoin: boolean
+  /** ms for which the coordinator has answered nothing; null for no member, and while a join is the sign of life. */
+  readonly silentMs: number | null
+  /** Wall clock, ms: of the last change of the phase, or of the word of a rebalance. */
+  readonly movedAt: number
+  /** Why the membership was last lost; empty before the first time. */
+  readonly lossReason: string
+}
+
 export interface GroupMemberOptions extends Omit<GroupRequestsOptions, 'signal'>, JoinOptions, Omit<HeartbeatOptions, 'fail'> {
   /** Makes the member static: a restart within the session time-out finds its tasks, without a rebalance. */
   readonly instanceId: string | null
@@ -52,6 +66,12 @@ export class GroupMember {
 
   get phase(): MembershipPhase {
     return this.#standing.phase
+  }
+
+  /** How it stands with its group at this moment. */
+  get view(): MemberView {
+    const { phase, isMember, mustRejoin, silentMs, movedAt, lossReason } = this.#standing
+    return { phase, isMember, mustRejoin, movedAt, lossReason, silentMs: isMember && phase !== 'joining' ? silentMs : null }
   }
 
   /** Joins, and stays in the group until `leave`, or until an error that went to `events.fatal`; never rejects. */

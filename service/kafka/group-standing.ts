@@ -25,11 +25,14 @@ export class GroupStanding {
   /** When the coordinator was last known to count this member: the sending of what it answered well. Monotonic. */
   #aliveAt = 0
   #losses = 0
+  #lossReason = ''
+  #movedAt: number
   #mustRejoin = false
   #watchers: (() => void)[] = []
 
   constructor(options: StandingOptions) {
     this.#options = options
+    this.#movedAt = options.clock.now()
   }
 
   get phase(): MembershipPhase {
@@ -63,6 +66,16 @@ export class GroupStanding {
     return this.#losses
   }
 
+  /** Why the membership was last lost; empty before the first time. */
+  get lossReason(): string {
+    return this.#lossReason
+  }
+
+  /** Wall clock, ms: since when the phase is what it is, and no rebalance has come in between. */
+  get movedAt(): number {
+    return this.#movedAt
+  }
+
   /** The group rebalances, or this member has given tasks up for others. */
   get mustRejoin(): boolean {
     return this.#mustRejoin
@@ -74,8 +87,13 @@ export class GroupStanding {
   }
 
   enter(phase: 'joining' | 'revoking' | 'stable'): void {
-    this.#phase = enterPhase(this.#phase, phase)
+    this.#move(phase)
     if (phase === 'joining') this.#mustRejoin = false
+  }
+
+  #move(phase: MembershipPhase): void {
+    if (phase !== this.#phase) this.#movedAt = this.#options.clock.now()
+    this.#phase = enterPhase(this.#phase, phase)
   }
 
   /** The coordinator has given an id to come back with. */
@@ -109,6 +127,7 @@ export class GroupStanding {
   }
 
   askToRejoin(): void {
+    if (!this.#mustRejoin) this.#movedAt = this.#options.clock.now()
     this.#mustRejoin = true
     this.changed()
   }
@@ -120,13 +139,14 @@ export class GroupStanding {
     this.#generation = outsideGeneration
     this.holds([])
     this.#losses++
-    if (!this.#end.signal.aborted) this.#phase = enterPhase(this.#phase, 'outside')
+    this.#lossReason = reason
+    if (!this.#end.signal.aborted) this.#move('outside')
     this.#options.onLost(reason, wasMember)
     this.changed()
   }
 
   end(phase: 'left' | 'failed'): void {
-    this.#phase = enterPhase(this.#phase, phase)
+    this.#move(phase)
     this.#end.abort()
     this.changed()
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { fenceTransaction, openTransactions } from '../kafka/hanging-transactions.ts'
 import type { Log } from '../log.ts'
+import type { HeldBack } from './held-back.ts'
 import { transactionalIdPrefix } from '../topology/names.ts'
 
 /** Markers land some milliseconds after EndTxn: nothing is looked into before this has passed. */
@@ -27,6 +28,8 @@ interface Stuck {
   readonly since: number
   /** A changelog of the task being taken: whoever else writes there is dead to it. */
   readonly ownChangelog: boolean
+  /** Tells whose transactions are waited for. */
+  readonly behind?: HeldBack
 }
 
 /** True where a writer was fenced: what was read before is old, so that the task must be taken from its first step again. */
@@ -36,7 +39,9 @@ export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stu
   const limits = { progress, signal }
   const prefix = transactionalIdPrefix(context.plan.application)
   let fenced = false
-  for (const { transactionalId, state } of await openTransactions(cluster, stuck.topic, stuck.partition, limits)) {
+  const open = await openTransactions(cluster, stuck.topic, stuck.partition, limits)
+  stuck.behind?.by(open)
+  for (const { transactionalId, state } of open) {
     if (state !== 'Ongoing' || transactionalId === context.transactionalId) continue
     const dead = transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
     if (!dead && !stuck.ownChangelog) continue

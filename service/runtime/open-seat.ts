@@ -10,6 +10,8 @@ import type { Plan } from '../topology/plan.ts'
 import type { Rows } from './running.ts'
 import { type FromWorker, SharedFlags } from './seam.ts'
 import { Seat, type WorkerChannel } from './seat.ts'
+import { Waits } from './waits.ts'
+import { WatchedWire } from './watched-wire.ts'
 import type { WorkerIds } from './worker-parts.ts'
 
 export interface MembershipSettings {
@@ -38,17 +40,21 @@ export function openSeat(options: SeatOptions, worker: number, fail: (error: Cau
   // Stable if and only if the membership is (P7).
   const ids = { worker, group, transactionalId: transactionalId(plan.application, instanceId ?? clock.id(), worker) }
   const { batchTimeoutMs, ...timing } = membership
+  const waits = new Waits(clock)
   return new Seat({
     worker,
     flags,
     clock,
     log,
     batchTimeoutMs,
+    sessionTimeoutMs: timing.sessionTimeoutMs,
+    tasksInAll: plan.tasks.length,
+    waits,
     openChannel: (receive) => options.openChannel(ids, flags, receive),
     openMember: (events) =>
       new GroupMember({
         ...timing,
-        cluster: new Cluster(wire, clock),
+        cluster: new Cluster(new WatchedWire(wire, clock, waits), clock),
         clock,
         groupId: group,
         instanceId: instanceId === null ? null : groupInstanceId(instanceId, worker),

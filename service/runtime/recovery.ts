@@ -1,6 +1,7 @@
 /** What a worker does about an error: drop everything, settle with Kafka, take its tasks again (P3, P4, P12). Nothing resumes from memory. */
 import { CaudalError, ConfigurationError, FatalError, FencedError, LostError, StoreFencedError } from '../errors.ts'
 import type { ProducerState } from '../kafka/producer-lifecycle.ts'
+import type { PossibleWait } from './waits.ts'
 import type { WorkerParts } from './worker-parts.ts'
 import type { WorkerResources } from './worker-resources.ts'
 
@@ -68,6 +69,15 @@ function countFencing({ metrics }: WorkerParts, error: CaudalError): void {
 
 /** True when the producer is settled; it takes as long as it takes, and each attempt is progress. False when mail came in. */
 async function settle(resources: WorkerResources, first: Settling): Promise<boolean> {
+  const wait = resources.waits.for('producer')
+  try {
+    return await whenSettled(resources, first, wait)
+  } finally {
+    wait.end()
+  }
+}
+
+async function whenSettled(resources: WorkerResources, first: Settling, wait: PossibleWait): Promise<boolean> {
   const { parts, producer } = resources
   let how = first
   for (let attempt = 0; ; attempt++) {
@@ -83,6 +93,7 @@ async function settle(resources: WorkerResources, first: Settling): Promise<bool
       if (error instanceof FencedError) how = 'ask'
       countFencing(parts, error)
       parts.log.warn({ error: error.message, attempt }, 'the producer is not settled yet: trying again')
+      wait.tell(`settles its last transaction with Kafka before it goes on: ${error.message}`)
       await parts.clock.sleep(Math.min(backOffMsMax, 20 * 2 ** attempt))
     }
   }

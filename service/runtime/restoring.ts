@@ -10,6 +10,7 @@ import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { StoreSpec } from '../topology/node.ts'
 import { freeFromDeadWriters } from './dead-writers.ts'
+import { HeldBack } from './held-back.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
 import { untilAvailable } from './until-available.ts'
 
@@ -50,17 +51,19 @@ export async function restoreStore(context: TakingContext, store: ToRestore): Pr
   const marker = await trustedMarker(context, store, earliest, end)
   const from = Math.max(earliest, Math.min(marker.position, store.lastOffset ?? earliest))
   const feed = context.changelogs.add(changelog, partition, from)
+  const behind = new HeldBack(context, { id: store.id, what: `the last records of ${changelog}, partition ${partition},` })
   try {
-    const progress = await follow(context, { store, feed, marker, from, end })
+    const progress = await follow(context, { store, feed, marker, from, end, behind })
     if (progress === 'again') return 'again'
     const { spec, handle } = store
     metrics.observe('caudal_restore_duration_seconds', (clock.monotonic() - begin) / 1000, { store: spec.name })
     const position = Math.max(end, marker.position)
     const at = { position, chunk: 0 }
-    const counts = await untilAvailable(context, { ...handle.id }, () => countEntries(handle, at))
+    const counts = await untilAvailable(context, { store: spec.name, task: store.id }, () => countEntries(handle, at))
     return { spec, handle, changelog, changelogId, position, counts, progress }
   } finally {
     metrics.set('caudal_restore_remaining_records', 0, { store: store.spec.name, partition: String(partition) })
+    behind.end()
     context.changelogs.remove(feed)
   }
 }
@@ -93,11 +96,12 @@ interface Following {
   readonly marker: Marker
   readonly from: number
   readonly end: number
+  readonly behind: HeldBack
 }
 
 async function follow(
   context: TakingContext,
-  { store, feed, marker, from, end }: Following,
+  { store, feed, marker, from, end, behind }: Following,
 ): Promise<ProgressRecord | null | 'again'> {
   const { clock, signal, post, metrics } = context
   const label = { store: store.spec.name }
@@ -105,6 +109,7 @@ async function follow(
   let position = from
   let progress: ProgressRecord | null = null
   let stuckSince = clock.monotonic()
+  if (position < end) post({ kind: 'restoring', task: store.id, store: store.spec.name, done: 0, total: end - from })
   while (position < end) {
     if (signal.aborted) throw new StoppedError('restoring was given up')
     context.progress()
@@ -112,15 +117,16 @@ async function follow(
     const chunk = feed.chunks.shift()
     if (chunk === undefined) {
       await nextArrival(context)
-      const stuck = { topic: feed.topic, partition: feed.partition, since: stuckSince, ownChangelog: true }
+      const stuck = { topic: feed.topic, partition: feed.partition, since: stuckSince, ownChangelog: true, behind }
       if (feed.chunks.length === 0 && (await freeFromDeadWriters(context, stuck))) return 'again'
       continue
     }
+    behind.end()
     feed.consumed(chunk.byteLength)
     const read = readChunk(chunk, applied.position, feed)
     progress = read.progress ?? progress
     position = chunk.nextOffset
-    applied = await applyWrites(context, store.handle, applied, Math.min(position, end), read.writes)
+    applied = await applyWrites(context, store, { from: applied, to: Math.min(position, end), writes: read.writes })
     stuckSince = clock.monotonic()
     post({ kind: 'restoring', task: store.id, store: store.spec.name, done: position - from, total: end - from })
     metrics.add('caudal_restored_records_total', chunk.columns.count, label)
@@ -139,14 +145,12 @@ async function nextArrival({ changelogs, clock }: TakingContext): Promise<void> 
 
 async function applyWrites(
   context: TakingContext,
-  handle: StoreHandle,
-  from: Marker,
-  to: number,
-  writes: readonly StoreWrite[],
+  { id, spec, handle }: ToRestore,
+  { from, to, writes }: { readonly from: Marker; readonly to: number; readonly writes: readonly StoreWrite[] },
 ): Promise<Marker> {
   if (to <= from.position) return from
   for (const chunk of chunksOf(from, to, writes)) {
-    await untilAvailable(context, { ...handle.id }, () => handle.apply(chunk))
+    await untilAvailable(context, { store: spec.name, task: id }, () => handle.apply(chunk))
   }
   return { position: to, chunk: 0 }
 }

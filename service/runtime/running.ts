@@ -4,6 +4,7 @@ import type { CaudalError } from '../errors.ts'
 import type { Wire } from '../kafka/wire/wire.ts'
 import type { Log } from '../log.ts'
 import type { TaskId } from '../task-id.ts'
+import type { Wait } from './seam.ts'
 
 /** 0: stopped as asked · 1: stopped by a fault · 2: refused, for usage or configuration. */
 export type ExitCode = 0 | 1 | 2
@@ -28,6 +29,10 @@ export interface WorkerStatus {
   readonly lastProgressMs: number
   /** True while there is input, a batch or a restore in hand: without work, no progress is no fault. */
   readonly busy: boolean
+  /** ms for which no heartbeat was answered; null for no member, and while a join is the sign of life. */
+  readonly silentMs: number | null
+  /** After so long without an answer a member has to give its membership up. */
+  readonly sessionTimeoutMs: number
 }
 
 export type SupervisorState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
@@ -37,10 +42,13 @@ export interface SupervisorStatus {
   /** `Clock.now()` when this state began. */
   readonly since: number
   readonly workers: readonly WorkerStatus[]
-  /** Why it is not ready, as sentences: what is awaited, what is away. */
-  readonly reasons: readonly string[]
-  /** What keeps results back though it is ready, as sentences. */
-  readonly warnings?: readonly string[]
+  /** What is waited for, by whom and since when, whether it keeps the service from being ready or not. */
+  readonly reasons: readonly Reason[]
+}
+
+export interface Reason extends Wait {
+  /** Null: the process. */
+  readonly worker: number | null
 }
 
 /** The first rows of a committed batch, of one print sink, as they are to be shown. */
@@ -73,6 +81,8 @@ export interface StartOptions {
   readonly exportName: string
   readonly log: Log
   readonly onRows?: (rows: Rows) => void
+  /** Called with each phase of the start-up, and with what it waits for. */
+  readonly onPhase?: (phase: string) => void
   /** Aborted: the start is given up, what was opened is closed, and the promise rejects with StoppedError. */
   readonly signal?: AbortSignal
   /** A Kafka inside this process: the workers then run in this thread too. */

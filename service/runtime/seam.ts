@@ -35,6 +35,37 @@ export interface HeldPartition {
   readonly since: number
 }
 
+/**
+ * What is waited for. `start`: a phase of the start-up. `membership`: to be counted into the group. `coordinator`: the answer to a heartbeat.
+ * `progress`: the worker's own. `rebalance`: the other members. `assignment`: a task to have. `task`: a task to be taken, `restore`: its
+ * stores. `transaction`: the end of somebody's. `store`: the state backend. `kafka`: a broker. `producer`: a transaction of the worker's own
+ * to be settled. `record`: one of a silent partition.
+ */
+export type WaitingFor =
+  | 'start'
+  | 'membership'
+  | 'coordinator'
+  | 'progress'
+  | 'rebalance'
+  | 'assignment'
+  | 'task'
+  | 'restore'
+  | 'transaction'
+  | 'store'
+  | 'kafka'
+  | 'producer'
+  | 'record'
+
+export interface Wait {
+  readonly waitingFor: WaitingFor
+  /** Null: all of the worker. */
+  readonly task: TaskId | null
+  /** Of the wall clock, ms. */
+  readonly since: number
+  /** What is awaited and why, as the end of a sentence that begins with a worker or a task; without secrets, at most 400 characters. */
+  readonly detail: string
+}
+
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'running'; readonly task: TaskId }
@@ -47,6 +78,8 @@ export type FromWorker =
   | { readonly kind: 'metrics'; readonly snapshot: unknown }
   /** All source partitions that hold windows open at present. */
   | { readonly kind: 'held'; readonly partitions: readonly HeldPartition[] }
+  /** All that the worker waits for at present, at most 50; comes with each change. */
+  | { readonly kind: 'waits'; readonly waits: readonly Wait[] }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string; readonly where: string; readonly exitCode: 1 | 2 }
 

@@ -4,8 +4,10 @@ import { type CaudalError, FatalError } from '../errors.ts'
 import type { GroupEvents, GroupMember } from '../kafka/group-member.ts'
 import type { Log } from '../log.ts'
 import type { TaskId } from '../task-id.ts'
-import type { Rows, TaskStatus, WorkerStatus } from './running.ts'
-import type { FromWorker, HeldPartition, SharedFlags, ToWorker } from './seam.ts'
+import type { Reason, Rows, TaskStatus, WorkerStatus } from './running.ts'
+import type { FromWorker, HeldPartition, SharedFlags, ToWorker, Wait } from './seam.ts'
+import { membershipWaits, taskWait, waitForRecord } from './seat-waits.ts'
+import type { Waits } from './waits.ts'
 
 /** The way to a worker: a thread's message port, or a call in the same thread. */
 export interface WorkerChannel {
@@ -20,12 +22,23 @@ export interface SeatParts {
   readonly clock: Clock
   readonly log: Log
   readonly batchTimeoutMs: number
+  readonly sessionTimeoutMs: number
+  /** How many tasks the topology has in all. */
+  readonly tasksInAll: number
+  /** What the membership waits for of Kafka. */
+  readonly waits: Waits
   readonly openChannel: (receive: (message: FromWorker) => void) => WorkerChannel
   readonly openMember: (events: GroupEvents) => GroupMember
   /** The worker or its membership has ended in a fault: so does the process. */
   readonly fail: (error: CaudalError, exitCode: 1 | 2) => void
   /** Rows of print sinks. */
   readonly onRows: (rows: Rows) => void
+}
+
+interface SeatTask {
+  readonly status: TaskStatus
+  /** Wall clock, ms, when it was assigned, or left off running. */
+  readonly since: number
 }
 
 interface Revocation {
@@ -37,7 +50,8 @@ export class Seat {
   readonly #parts: SeatParts
   readonly #channel: WorkerChannel
   readonly #member: GroupMember
-  readonly #tasks = new Map<TaskId, TaskStatus>()
+  readonly #tasks = new Map<TaskId, SeatTask>()
+  readonly #openedAt: number
   readonly #ready = Promise.withResolvers<void>()
   readonly #stopped = Promise.withResolvers<void>()
   #revocations: Revocation[] = []
@@ -47,10 +61,15 @@ export class Seat {
   #memberId = ''
   #metrics: unknown = null
   #held: readonly HeldPartition[] = []
+  #waits: readonly Wait[] = []
+  #isReady = false
+  /** How many workers the group has. */
+  #workersInGroup = 0
 
   constructor(parts: SeatParts) {
     this.#parts = parts
     this.#movedAt = parts.clock.monotonic()
+    this.#openedAt = parts.clock.now()
     this.#member = parts.openMember(this.#events())
     this.#channel = parts.openChannel((message) => this.#receive(message))
   }
@@ -58,6 +77,7 @@ export class Seat {
   /** Joins the group once the worker has initialised its producer (P8, step 0). */
   async start(): Promise<void> {
     await this.#ready.promise
+    this.#isReady = true
     void this.#member.join()
   }
 
@@ -79,15 +99,17 @@ export class Seat {
   }
 
   status(): WorkerStatus {
-    const { worker, flags } = this.#parts
+    const { worker, flags, sessionTimeoutMs } = this.#parts
     return {
       worker,
       memberId: this.#memberId,
       generation: flags.generation,
-      tasks: [...this.#tasks.values()],
+      tasks: [...this.#tasks.values()].map(({ status }) => status),
       progress: flags.progress,
       lastProgressMs: this.#movedAt,
       busy: flags.busy,
+      silentMs: this.#member.view.silentMs,
+      sessionTimeoutMs,
     }
   }
 
@@ -96,24 +118,31 @@ export class Seat {
     return this.#metrics
   }
 
-  /** Why this worker is not ready, as sentences. */
-  reasons(): readonly string[] {
-    const { worker } = this.#parts
-    if (this.#memberId === '') return [`worker ${worker} is not a member of the group yet`]
-    return [...this.#tasks.values()].flatMap(({ task, state, restoring }) => {
-      if (state === 'running') return []
-      if (restoring === undefined) return [`task ${task} is being taken by worker ${worker}`]
-      const { store, done, total } = restoring
-      return [`task ${task} restores store ${store}: ${done} of ${total} changelog records`]
-    })
+  /** What this worker waits for, its membership and its tasks included. */
+  reasons(): readonly Reason[] {
+    const { worker, waits } = this.#parts
+    const tasks = [...this.#tasks.values()].flatMap(({ status, since }) => taskWait(status, since))
+    const all = [...this.#ownWaits(), ...tasks, ...waits.told, ...this.#waits, ...this.#held.map(waitForRecord)]
+    // A broker that is away is so for the membership and for the worker.
+    const once = new Map(all.toReversed().map((wait) => [`${wait.task} ${wait.waitingFor} ${wait.detail}`, wait]))
+    return [...once.values()].toReversed().map((wait) => ({ worker, ...wait }))
   }
 
-  /** What its tasks wait for that does not keep it from being ready, as sentences. */
-  warnings(): readonly string[] {
-    return this.#held.map(
-      ({ topic, partition, since }) =>
-        `${topic}, partition ${partition}, has been silent since ${new Date(since).toISOString()} and holds windows open, as its source has idleAfter: false: set idleAfter, or send it a record`,
-    )
+  /** Those of the worker as a whole. */
+  #ownWaits(): readonly Wait[] {
+    const { clock, tasksInAll, sessionTimeoutMs, batchTimeoutMs } = this.#parts
+    if (!this.#isReady) {
+      const detail = 'starts: it loads the topology, connects, and ends what was open under its transactional id'
+      return [{ waitingFor: 'start', task: null, since: this.#openedAt, detail }]
+    }
+    const now = clock.now()
+    const isAssigned = this.#memberId !== ''
+    const group = { isAssigned, tasks: this.#tasks.size, tasksInAll, workers: this.#workersInGroup, sessionTimeoutMs, now }
+    const waits = membershipWaits(this.#member.view, group)
+    if (!this.#suspended) return waits
+    const since = now - Math.round(clock.monotonic() - this.#movedAt)
+    const detail = `has work and made no progress for longer than ${batchTimeoutMs} ms (batchTimeoutMs): its heartbeats have stopped, so that another takes over`
+    return [{ waitingFor: 'progress', task: null, since, detail }, ...waits]
   }
 
   /** P17: a worker that has work and makes no progress for `batchTimeoutMs` stops being a member, so that another takes its tasks. */
@@ -137,7 +166,11 @@ export class Seat {
       assigned: (assignment) => {
         flags.generation = assignment.membership.generation
         for (const task of this.#tasks.keys()) if (!assignment.tasks.includes(task)) this.#tasks.delete(task)
-        for (const task of assignment.tasks) if (!this.#tasks.has(task)) this.#tasks.set(task, { task, state: 'restoring' })
+        for (const task of assignment.tasks) {
+          if (!this.#tasks.has(task))
+            this.#tasks.set(task, { status: { task, state: 'restoring' }, since: this.#parts.clock.now() })
+        }
+        this.#workersInGroup = assignment.liveIds.length
         this.#memberId = assignment.membership.memberId
         this.#channel.post({ kind: 'assigned', ...assignment })
       },
@@ -181,6 +214,9 @@ export class Seat {
       case 'held':
         this.#held = message.partitions
         return
+      case 'waits':
+        this.#waits = message.waits
+        return
       case 'revoked':
         return this.#revoked(message.tasks)
       case 'heartbeat?':
@@ -198,7 +234,10 @@ export class Seat {
   }
 
   #show(status: TaskStatus): void {
-    if (this.#tasks.has(status.task)) this.#tasks.set(status.task, status)
+    const before = this.#tasks.get(status.task)
+    if (before === undefined) return
+    const since = before.status.state === status.state ? before.since : this.#parts.clock.now()
+    this.#tasks.set(status.task, { status, since })
   }
 
   #revoked(tasks: readonly TaskId[]): void {

@@ -6,6 +6,7 @@ import { groupOffsetsPartition } from '../kafka/hanging-transactions.ts'
 import { type CommittedOffset, fetchStableOffsets, type TopicPartition } from '../kafka/offsets.ts'
 import type { TaskId } from '../task-id.ts'
 import { freeFromDeadWriters } from './dead-writers.ts'
+import { HeldBack } from './held-back.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
 
 /** A partition that the task reads. */
@@ -30,7 +31,20 @@ export async function sourcesOf({ plan, cluster }: TakingContext, id: TaskId): P
 /** All in one request, repeated while they are unstable; `again` where a dead writer was fenced meanwhile. @throws StoppedError when aborted */
 export async function stableOffsets(
   context: TakingContext,
+  { id, partitions }: { readonly id: TaskId; readonly partitions: readonly TopicPartition[] },
+): Promise<StableOffsets | 'again'> {
+  const behind = new HeldBack(context, { id, what: `the offsets of group ${context.group}` })
+  try {
+    return await whenStable(context, partitions, behind)
+  } finally {
+    behind.end()
+  }
+}
+
+async function whenStable(
+  context: TakingContext,
   partitions: readonly TopicPartition[],
+  behind: HeldBack,
 ): Promise<StableOffsets | 'again'> {
   const { cluster, group, clock, signal } = context
   const since = clock.monotonic()
@@ -40,7 +54,7 @@ export async function stableOffsets(
       return new Map([...answer].map(([key, offset]) => [key, { ...offset, parsed: decodeOffsetMetadata(offset.metadata) }]))
     }
     const stuck = await groupOffsetsPartition(cluster, group)
-    if (await freeFromDeadWriters(context, { ...stuck, since, ownChangelog: false })) return 'again'
+    if (await freeFromDeadWriters(context, { ...stuck, since, ownChangelog: false, behind })) return 'again'
     await clock.sleep(10, signal)
   }
   throw new StoppedError('reading of stable offsets was given up')

@@ -21,6 +21,8 @@ export interface StartUpParts {
   readonly signal?: AbortSignal | undefined
   /** How long brokers may be out of reach. */
   readonly startTimeoutMs: number
+  /** Called with each phase, as the end of a sentence that begins with the process. */
+  readonly onPhase?: ((phase: string) => void) | undefined
   /** −1: the broker's default. */
   readonly replicationFactor: number
 }
@@ -35,9 +37,11 @@ export interface Prepared {
 
 /** @throws ConfigurationError with every defect; FatalError where no broker was reached in time */
 export async function prepare(parts: StartUpParts): Promise<Prepared> {
-  const { graph, application, cluster } = parts
+  const { graph, application, cluster, onPhase } = parts
+  onPhase?.('starts: it reads its static tables')
   const tables = await loadTables(graph)
   await connect(parts)
+  onPhase?.('starts: it looks at the topics of the topology')
   const named = requiredTopics(graph)
   const found = await cluster.topics(named)
   const plan = planOf(graph, application, new Map([...found].map(([name, topic]) => [name, topic.partitions.length])))
@@ -50,12 +54,14 @@ export async function prepare(parts: StartUpParts): Promise<Prepared> {
     replicationFactor,
     configs: {},
   }))
+  onPhase?.('starts: it creates the topics of its own that are missing, and checks the others')
   await ensureInternalTopics(cluster, specs)
   const topics = await factsOf(cluster, [...named, ...specs.map(({ name }) => name)])
   return { plan, topics, tables }
 }
 
-async function connect({ cluster, clock, log, startTimeoutMs, signal }: StartUpParts): Promise<void> {
+async function connect({ cluster, clock, log, startTimeoutMs, signal, onPhase }: StartUpParts): Promise<void> {
+  onPhase?.('starts: it connects to Kafka')
   const until = clock.monotonic() + startTimeoutMs
   for (let attempt = 0; ; attempt++) {
     try {
@@ -68,6 +74,7 @@ async function connect({ cluster, clock, log, startTimeoutMs, signal }: StartUpP
         })
       }
       if (attempt === 0) log.warn({ error: error.message }, 'no Kafka broker can be reached yet: trying again')
+      if (attempt === 0) onPhase?.(`starts: no Kafka broker can be reached (kafka.brokers): ${error.message}`)
       await clock.sleep(Math.min(1000, 50 * 2 ** attempt), signal)
       if (signal?.aborted) throw new StoppedError('the start was given up', { cause: error })
     }

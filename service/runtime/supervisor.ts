@@ -52,9 +52,12 @@ export class Supervisor {
 
   status(): SupervisorStatus {
     const workers = this.#seats.map((seat) => seat.status())
-    const reasons = this.#seats.flatMap((seat) => seat.reasons())
-    const warnings = this.#seats.flatMap((seat) => seat.warnings())
-    return { state: this.#state, since: this.#since, workers, reasons, warnings }
+    const reasons = this.#isOver ? [] : this.#seats.flatMap((seat) => seat.reasons())
+    return { state: this.#state, since: this.#since, workers, reasons }
+  }
+
+  get #isOver(): boolean {
+    return this.#state === 'stopped' || this.#state === 'failed'
   }
 
   metricsSnapshots(): readonly unknown[] {
@@ -70,7 +73,7 @@ export class Supervisor {
 
   /** Graceful: batches are finished, the backend is brought up to date, the group is left; past the time-out, or if not graceful, at once. */
   async stop({ graceful = true }: { readonly graceful?: boolean } = {}): Promise<void> {
-    if (this.#state === 'stopped' || this.#state === 'failed') return
+    if (this.#isOver) return
     if (this.#state !== 'stopping') {
       this.#enter('stopping')
       const stopped = graceful ? await this.#stopSeats() : false

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts'
 import type { StoreBackend } from '../state/store-backend.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { FromWorker, Membership } from './seam.ts'
+import type { Waits } from './waits.ts'
 
 export interface TakingContext {
   readonly plan: Plan
@@ -21,6 +22,7 @@ export interface TakingContext {
   readonly log: Log
   readonly metrics: Metrics
   readonly post: (message: FromWorker) => void
+  readonly waits: Waits
   readonly progress: () => void
   /** Ends the taking: the task was revoked, the membership lost, or the worker stops. */
   readonly signal: AbortSignal

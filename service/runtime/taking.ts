@@ -59,7 +59,7 @@ export async function takeTask(context: TakingContext, id: TaskId): Promise<Take
 async function takeOnce(context: TakingContext, id: TaskId): Promise<TakenTask | 'again'> {
   // 1.
   const sources = await sourcesOf(context, id)
-  const offsets = await stableOffsets(context, sources)
+  const offsets = await stableOffsets(context, { id, partitions: sources })
   if (offsets === 'again') return 'again'
 
   // 2.

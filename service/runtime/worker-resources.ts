@@ -12,6 +12,7 @@ import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { Batch } from './batch.ts'
+import { BlockedFeeds } from './blocked-feeds.ts'
 import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
@@ -21,12 +22,16 @@ import { type TakenTask, takeTask } from './taking.ts'
 import { Task, type TaskStore } from './task.ts'
 import { TaskSet } from './task-set.ts'
 import { Timekeeper } from './timekeeper.ts'
+import { StoreWaits } from './store-waits.ts'
 import { TopicFacts } from './topic-facts.ts'
+import { Waits } from './waits.ts'
+import { WatchedWire } from './watched-wire.ts'
 import { WorkerFigures } from './worker-figures.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
 /** Short, as the long polls of several takings stand behind one another on a connection. */
 const restoreWaitMs = 20
+const watchEveryMs = 1000
 /** How often event time is looked at where no trigger does so. */
 const timeEveryMs = 100
 
@@ -56,6 +61,8 @@ export class WorkerResources {
   readonly tasks: TaskSet
   readonly purge: RepartitionPurge
   readonly figures: WorkerFigures
+  readonly waits: Waits
+  readonly #ended = new AbortController()
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
   #frozen: FrozenMembership | null = null
@@ -67,7 +74,8 @@ export class WorkerResources {
     this.interrupted = loop.interrupted
     this.signal = loop.signal
     const progress = () => flags.advance()
-    const cluster = new Cluster(wire, clock)
+    this.waits = new Waits(clock, (waits) => parts.post({ kind: 'waits', waits }))
+    const cluster = new Cluster(new WatchedWire(wire, clock, this.waits), clock)
     this.cluster = cluster
     const fetching = { cluster, clock, isolation: 'read_committed', maxWaitMs: settings.fetchWaitMs } as const
     const limits = { partitionBytesMax: settings.fetchPartitionBytesMax, readAheadBytesMax: settings.readAheadBytesMax }
@@ -86,7 +94,14 @@ export class WorkerResources {
       guard,
       progress,
     })
-    this.queue = new ApplyQueue({ bytesMax: settings.applyQueueBytesMax, clock, metrics, progress, onFailure: loop.wake })
+    this.queue = new ApplyQueue({
+      bytesMax: settings.applyQueueBytesMax,
+      clock,
+      metrics,
+      progress,
+      onAway: new StoreWaits(this.waits).onAway,
+      onFailure: loop.wake,
+    })
     this.cache = new EntryCache(settings.cacheBytesMax)
     this.topics = new TopicFacts(cluster, parts.topics)
     this.outputs = new OutputBuffer({
@@ -118,6 +133,17 @@ export class WorkerResources {
       held: new HeldWatermarks(parts),
       isRepartition: (topic) => repartitions.has(topic),
     })
+  }
+
+  /** Beside the loop, which may itself be held up: looks once a second at what the input waits for, until `close`. */
+  async watch(): Promise<void> {
+    const { clock } = this.parts
+    const { signal } = this.#ended
+    const blocked = new BlockedFeeds({ cluster: this.cluster, clock, waits: this.waits, signal })
+    while (!signal.aborted) {
+      blocked.look([...this.tasks.running.values()])
+      await clock.sleep(watchEveryMs, signal)
+    }
   }
 
   /** The membership that the requests of this batch are sent under. */
@@ -176,6 +202,7 @@ export class WorkerResources {
   }
 
   async close(): Promise<void> {
+    this.#ended.abort()
     // It leaves the apply queue empty, and waits for nothing that is under way there: the backend may be away (P15).
     this.tasks.giveUpAll()
     this.heartbeats.close()
@@ -205,6 +232,7 @@ export class WorkerResources {
       log,
       metrics,
       post,
+      waits: this.waits,
       progress: () => flags.advance(),
       membership: () => {
         const current = this.membership.current

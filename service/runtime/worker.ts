@@ -6,6 +6,7 @@ import { BatchTimes } from './batch-times.ts'
 import { announceActivity, applyBatch, commitBatch, produceBatch } from './batch-transaction.ts'
 import { recover, startProducer } from './recovery.ts'
 import type { ToWorker } from './seam.ts'
+import type { PossibleWait } from './waits.ts'
 import { WorkerResources } from './worker-resources.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
@@ -57,6 +58,7 @@ export class Worker {
 
   async run(): Promise<void> {
     const { post, flags } = this.#parts
+    void this.#resources.watch()
     try {
       await startProducer(this.#resources)
       post({ kind: 'ready' })
@@ -200,6 +202,15 @@ export class Worker {
 
   /** The state backend being away is waited for, until there is mail: a revocation or a stop must not wait for Redis. */
   async #load(tasks: readonly Task[], stage: number): Promise<void> {
+    const wait = this.#resources.waits.for('store')
+    try {
+      await this.#whenLoaded(tasks, stage, wait)
+    } finally {
+      wait.end()
+    }
+  }
+
+  async #whenLoaded(tasks: readonly Task[], stage: number, wait: PossibleWait): Promise<void> {
     const { clock, flags, log } = this.#parts
     for (let attempt = 0; ; ) {
       const loads = tasks.flatMap(({ pipeline }) => pipeline.stages[stage]?.load() ?? [])
@@ -211,6 +222,7 @@ export class Worker {
       const worse = failures.find((failure) => !(failure instanceof StoreUnavailableError))
       if (worse !== undefined) throw worse
       if (attempt === 0) log.warn({ error: String(failures[0]) }, 'the state backend is away: the batch waits for it')
+      wait.tell(`the state backend is unreachable, the batch waits: ${failures[0]?.message}`)
       flags.advance()
       await clock.sleep(Math.min(1000, 20 * 2 ** attempt), this.#interruption.signal)
       attempt += 1

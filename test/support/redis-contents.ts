@@ -38,6 +38,14 @@ export const restoreSnapshot = (url: string, snapshot: RedisSnapshot): Promise<u
 export const takeOverInRedis = (url: string, meta: string): Promise<unknown> =>
   withRedis(url, (redis) => redis.hset(meta, 'epoch', '1000000:another'))
 
+/** Bytes that it uses. */
+export const memoryOfRedis = (url: string): Promise<number> =>
+  withRedis(url, async (redis) => Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]))
+
+/** It takes no writes beyond so many bytes; 0: without a limit. */
+export const limitRedis = (url: string, bytesMax: number): Promise<unknown> =>
+  withRedis(url, (redis) => redis.config('SET', 'maxmemory', bytesMax))
+
 /** Deletes everything that Redis holds. */
 export const flushRedis = (url: string): Promise<unknown> => withRedis(url, (redis) => redis.flushall())
 

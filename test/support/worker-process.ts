@@ -1,6 +1,7 @@
 /** `caudal run` in a process of its own, as a test starts, watches, kills and stops it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join, resolve } from 'node:path'
+import type { HealthReport } from '../../service/http/health.ts'
 
 export interface WorkerOptions {
   /** A file in `topologies/` beside this one, or any by its whole path. */
@@ -137,6 +138,12 @@ export class WorkerProcess {
   /** Its metrics, as Prometheus gets them. */
   metrics(): Promise<string> {
     return this.#page('/metrics')
+  }
+
+  /** What it waits for; null while there is no answer. */
+  async health(): Promise<HealthReport | null> {
+    const page = await this.#page('/health')
+    return page === '' ? null : (JSON.parse(page) as HealthReport)
   }
 
   async #page(path: string): Promise<string> {

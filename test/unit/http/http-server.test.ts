@@ -11,6 +11,7 @@ import { PromMetrics } from '../../../service/http/prom-metrics.ts'
 const metrics = new PromMetrics()
 metrics.add('caudal_rebalances_total', 2)
 const snapshots = [await metrics.snapshot()]
+const waiting = { waitingFor: 'start', worker: null, task: null, since: 0, detail: 'waiting for a broker' } as const
 const options: HttpServerOptions = {
   host: '127.0.0.1',
   port: 0,
@@ -18,7 +19,7 @@ const options: HttpServerOptions = {
   description: 'Topology: spend',
   livenessTimeoutMs: 1_000,
   clock: systemClock,
-  status: () => ({ state: 'starting', since: 0, workers: [], reasons: ['waiting for a broker'] }),
+  status: () => ({ state: 'starting', since: 0, workers: [], reasons: [waiting] }),
   metricsSnapshots: () => snapshots,
 }
 
@@ -34,9 +35,15 @@ test('the pages answer', async () => {
     assert.equal(ready.status, 503)
     assert.deepEqual(JSON.parse(ready.text), {
       ok: false,
-      reasons: ['the workers are starting', 'waiting for a broker'],
+      reasons: ['the workers are starting', 'waiting for a broker (since 1970-01-01T00:00:00.000Z)'],
       warnings: [],
     })
+    const health = await get('/health')
+    assert.deepEqual([health.status, health.type.split(';')[0]], [503, 'application/json'])
+    const { live, reasons } = JSON.parse(health.text)
+    assert.deepEqual([live, reasons[0].waitingFor, reasons[0].detail], [true, 'start', 'waiting for a broker'])
+    const text = await fetch(`${server.url}/health`, { headers: { accept: 'text/plain' } })
+    assert.match(await text.text(), /^spend is starting .*\nunready +waiting for a broker/)
     const page = await get('/metrics')
     assert.match(page.type, /^text\/plain; version=0\.0\.4/)
     assert.match(page.text, /caudal_rebalances_total\{topology="spend"\} 2\n/)

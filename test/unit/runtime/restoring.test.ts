@@ -10,6 +10,7 @@ import { silentLog } from '../../../service/log.ts'
 import { noMetrics } from '../../../service/metrics.ts'
 import { type RestoredStore, restoreStore } from '../../../service/runtime/restoring.ts'
 import { bucketBytes } from '../../../service/state/bucket-bytes.ts'
+import { Waits } from '../../../service/runtime/waits.ts'
 import { EntryCache } from '../../../service/state/entry-cache.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
 import { StateView } from '../../../service/state/state-view.ts'
@@ -149,7 +150,7 @@ describe('a store with buckets', () => {
     const limits = { maxWaitMs: 20, partitionBytesMax: 1 << 18, readAheadBytesMax: 1 << 20 }
     const changelogs = new Fetcher({ cluster, clock, isolation: 'read_committed', ...limits })
     const silent = { log: silentLog, metrics: noMetrics, post: () => {}, progress: () => {} }
-    const nothing = { group: application, transactionalId: 'app.me.0', ...silent }
+    const nothing = { group: application, transactionalId: 'app.me.0', waits: new Waits(clock), ...silent }
     const member = { liveIds: () => [], membership: () => assert.fail(), signal: new AbortController().signal }
     const context = { plan: bed.prepared.plan, cluster, clock, backend, changelogs, ...nothing, ...member }
     const handle = await backend.acquire(store, (await cluster.topics([changelog])).get(changelog)?.id ?? '')

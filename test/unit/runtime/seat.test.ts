@@ -1,20 +1,31 @@
 /** P1 and P17 as the supervisor keeps them: the flag before the message, and who stops being a member for want of progress. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { GroupEvents, GroupMember } from '../../../service/kafka/group-member.ts'
+import type { GroupEvents, GroupMember, MemberView } from '../../../service/kafka/group-member.ts'
 import { silentLog } from '../../../service/log.ts'
 import { ManualClock } from '../../../service/memory/manual-clock.ts'
 import { Seat } from '../../../service/runtime/seat.ts'
+import { Waits } from '../../../service/runtime/waits.ts'
 import { type FromWorker, SharedFlags, type ToWorker } from '../../../service/runtime/seam.ts'
 
 const batchTimeoutMs = 1000
 const membership = { generation: 1, memberId: 'm', instanceId: null }
 const assignment = { membership, tasks: ['0_0'], fingerprint: 'f', liveIds: [] } as const
 
+const view: MemberView = {
+  phase: 'stable',
+  isMember: true,
+  mustRejoin: false,
+  silentMs: 0,
+  movedAt: 0,
+  lossReason: '',
+}
+
 /** A seat whose worker and member are noted instead of run. */
 function taken() {
   const clock = new ManualClock(0)
   const flags = new SharedFlags()
+  const waits = new Waits(clock)
   const posted: { readonly message: ToWorker; readonly losses: number }[] = []
   const member: string[] = []
   const failed: { readonly message: string; readonly exitCode: number }[] = []
@@ -26,6 +37,9 @@ function taken() {
     clock,
     log: silentLog,
     batchTimeoutMs,
+    sessionTimeoutMs: 6000,
+    tasksInAll: 1,
+    waits,
     openChannel: (receive) => {
       worker.says = receive
       return {
@@ -36,7 +50,7 @@ function taken() {
     openMember: (events) => {
       worker.group = events
       const calls = { join: note('join'), leave: note('leave'), suspendHeartbeats: note('suspend'), resume: note('resume') }
-      return calls as unknown as GroupMember
+      return { ...calls, view } as unknown as GroupMember
     },
     fail: ({ message }, exitCode) => void failed.push({ message, exitCode }),
     onRows: () => {},
@@ -47,7 +61,7 @@ function taken() {
     clock.advanceMonotonic(ms)
     seat.watch()
   }
-  return { seat, flags, posted, member, failed, group, says: (message: FromWorker) => worker.says(message), passes }
+  return { seat, flags, waits, posted, member, failed, group, says: (message: FromWorker) => worker.says(message), passes }
 }
 
 test('P8: it joins only once the worker has initialised its producer', async () => {
@@ -68,16 +82,51 @@ test('P1: a loss is in the shared memory before the worker can hear of it', () =
   assert.deepEqual(posted.at(-1), { message: { kind: 'lost', reason: 'thrown out' }, losses: 1 })
 })
 
-test('partitions that hold windows open are told with what to do, until the worker says otherwise', () => {
-  const { seat, says } = taken()
-  assert.deepEqual(seat.warnings(), [])
-  says({ kind: 'held', partitions: [{ topic: 'in', partition: 2, since: 0 }] })
-  assert.match(
-    seat.warnings()[0] ?? '',
-    /in, partition 2, .* since 1970-01-01T00:00:00.000Z .* set idleAfter, or send it a record/,
-  )
+test('partitions that hold windows open are told with what to do, until the worker says otherwise', async () => {
+  const { seat, says, group } = taken()
+  says({ kind: 'ready' })
+  await seat.start()
+  group.assigned(assignment)
+  says({ kind: 'running', task: '0_0' })
+  assert.deepEqual(seat.reasons(), [])
+  says({ kind: 'held', partitions: [{ topic: 'in', partition: 2, since: 5 }] })
+  const [reason] = seat.reasons()
+  assert.deepEqual([reason?.waitingFor, reason?.since], ['record', 5])
+  assert.match(reason?.detail ?? '', /in, partition 2, is silent .* set idleAfter, or send it a record/)
   says({ kind: 'held', partitions: [] })
-  assert.deepEqual(seat.warnings(), [])
+  assert.deepEqual(seat.reasons(), [])
+})
+
+test('what the worker waits for is told once, even if the membership waits for the same', async () => {
+  const { seat, says, group, waits } = taken()
+  says({ kind: 'ready' })
+  await seat.start()
+  group.assigned(assignment)
+  says({ kind: 'running', task: '0_0' })
+  const detail = 'broker 1 cannot be reached'
+  waits.for('kafka').tell(detail)
+  const own = { waitingFor: 'store', task: '0_0', since: 3, detail: 'Redis is away' } as const
+  says({ kind: 'waits', waits: [{ waitingFor: 'kafka', task: null, since: 2, detail }, own] })
+  assert.deepEqual(seat.reasons(), [
+    { worker: 0, waitingFor: 'kafka', task: null, since: 0, detail },
+    { worker: 0, ...own },
+  ])
+})
+
+test('before its worker is ready it starts; a worker without progress has its reason', async () => {
+  const { seat, says, group, flags, passes } = taken()
+  assert.equal(seat.reasons()[0]?.waitingFor, 'start')
+  says({ kind: 'ready' })
+  await seat.start()
+  group.assigned(assignment)
+  says({ kind: 'running', task: '0_0' })
+  flags.busy = true
+  passes(0)
+  passes(batchTimeoutMs + 1)
+  assert.deepEqual(
+    seat.reasons().map(({ waitingFor }) => waitingFor),
+    ['progress'],
+  )
 })
 
 test('P16: a revocation is over when the worker has given up all of its tasks, or is no member any more', async () => {
