@@ -1,4 +1,4 @@
-# The service as an image: Node, the sources, and what they import; no compiler, no package manager, not run by root.
+# The service as an image: Node, the sources, and what they import; no compiler, no package manager of Node, not run by root.
 #
 #   docker build -t caudal .
 #   docker run --rm caudal run /topologies/hourly-purchases.ts --kafka-brokers broker:9092
@@ -10,6 +10,8 @@ ARG NODE_IMAGE=node:24-slim
 FROM ${NODE_IMAGE} AS build
 # Only for a mirror of the registry: --build-arg NPM_CONFIG_REGISTRY=https://…
 ARG NPM_CONFIG_REGISTRY
+# The first process of a container is not ended by a signal before it handles it; Node is, as a child of tini, from its first moment on.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini > /dev/null
 WORKDIR /caudal
 # Apart from the sources, so that a change of those installs nothing anew. Native parts are prebuilt packages: no install script is needed.
 COPY package.json package-lock.json .npmrc ./
@@ -18,11 +20,7 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
 COPY service service
 COPY config/default.json config/default.json
 COPY topologies /topologies
-# What a topology may import, wherever it lies: 'caudal', or the sources beside it as those of the repository do.
-RUN mkdir /node_modules \
- && ln -s /caudal /node_modules/caudal \
- && ln -s /caudal/service /service \
- && echo '{ "type": "module" }' > /package.json
+RUN ln -s /caudal/service /service && echo '{ "type": "module" }' > /package.json
 # Compiled code is kept with the image: a start finds it there, on a read-only file system too. It is kept by user, so as the one that runs.
 ENV NODE_COMPILE_CACHE=/caudal/.compile-cache
 RUN mkdir $NODE_COMPILE_CACHE && chown node:node $NODE_COMPILE_CACHE
@@ -38,12 +36,15 @@ LABEL org.opencontainers.image.title="caudal" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# The package managers of the base image have no business in a running service.
+# The package managers of the base image have no business in a running service. A topology, wherever it lies, imports 'caudal', or the sources
+# beside it, as those of the repository do.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack \
-           /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
-COPY --from=build /package.json /package.json
-COPY --from=build /node_modules /node_modules
-COPY --from=build /service /service
+           /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-* \
+ && mkdir /node_modules \
+ && ln -s /caudal /node_modules/caudal \
+ && ln -s /caudal/service /service \
+ && echo '{ "type": "module" }' > /package.json
+COPY --from=build /usr/bin/tini /usr/bin/tini
 COPY --from=build /caudal /caudal
 COPY --from=build /topologies /topologies
 COPY LICENSE /caudal/LICENSE
@@ -58,7 +59,7 @@ EXPOSE 8080
 # Ready: in the group, and every task restored and running. For an orchestrator that restarts what fails, ask /health/live instead.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.CAUDAL_HTTP_PORT || 8080}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Node itself is the first process: it takes SIGTERM, finishes or aborts the batch, leaves the group, and exits with 0.
+# SIGTERM goes on to Node, which finishes or aborts the batch, leaves the group, and exits with 0.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "/caudal/service/main.ts"]
+ENTRYPOINT ["tini", "--", "node", "/caudal/service/main.ts"]
 CMD ["--help"]

@@ -1,6 +1,8 @@
 /** The image and the compose file on a Docker engine: small, not root, read-only, stopped cleanly; windows close, also when a replica dies. */
 import assert from 'node:assert/strict'
-import { hostname } from 'node:os'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { systemClock } from '../../service/clock.ts'
 import { freePorts } from '../../service/sandbox/free-port.ts'
@@ -13,6 +15,20 @@ const image = 'caudal:test'
 const patienceMs = 120_000
 const graceMs = 20_000
 const application = 'hourly-purchases'
+
+/** That of the Dockerfile, with the certificates that this machine takes besides Node's own: whoever has such ones has such an image. */
+async function baseImage(): Promise<string> {
+  const certificates = process.env['NODE_EXTRA_CA_CERTS'] ?? ''
+  if (!existsSync(certificates)) return images.node
+  const directory = mkdtempSync(join(tmpdir(), 'caudal-base-'))
+  after(() => rmSync(directory, { recursive: true }))
+  copyFileSync(certificates, join(directory, 'certificates.pem'))
+  const lines = ['COPY certificates.pem /etc/certificates.pem', 'ENV NODE_EXTRA_CA_CERTS=/etc/certificates.pem']
+  writeFileSync(join(directory, 'Dockerfile'), [`FROM ${images.node}`, ...lines, ''].join('\n'))
+  const base = 'caudal-base:test'
+  await docker('build', '--tag', base, directory)
+  return base
+}
 
 /** Started in the background; removed when the test is over. */
 async function container(...args: readonly string[]): Promise<string> {
@@ -30,9 +46,12 @@ async function stop(id: string): Promise<{ readonly code: string; readonly tookM
 
 suite('containers', { skip: noDocker }, () => {
   // A build step reaches the registry by the network of the host, on an engine without one of its own too.
-  before(() => docker('build', '--network', 'host', '--tag', image, '.'))
+  before(async () => {
+    const base = await baseImage()
+    await docker('build', '--network', 'host', '--build-arg', `NODE_IMAGE=${base}`, '--tag', image, '.')
+  })
 
-  test('the image runs as nobody in particular, on a read-only file system, without a package manager', async (t) => {
+  test('the image runs as nobody in particular, on a read-only file system, without build tools', async (t) => {
     const size = Number(await inspect(image, '.Size'))
     const base = Number(await inspect(images.node, '.Size'))
     t.diagnostic(`${Math.round(size / 1e6)} MB, of which the base image has ${Math.round(base / 1e6)}`)
