@@ -1,5 +1,6 @@
 /** How values are read and written by a schema of each kind, over the types that the parsers of the registry's client make of it. */
 import { decodeMessageIndexes, encodeMessageIndexes } from './message-indexes.ts'
+import { wellKnownTypes } from './protobuf-well-known.ts'
 import type { PayloadOptions, RegisteredSchema } from './registry-client.ts'
 
 /** What is used of a type of `avsc`. */
@@ -22,11 +23,19 @@ export interface ProtobufType {
   readonly name: string
   readonly fullName: string
   readonly parent: ProtobufScope
+  readonly root: ProtobufRoot
   fromObject(value: unknown): unknown
   toObject(message: unknown, options: object): unknown
   encode(message: unknown): { finish(): Uint8Array }
   decode(bytes: Buffer): unknown
   verify(message: unknown): string | null
+}
+
+/** All files together. */
+export interface ProtobufRoot {
+  addJSON(tree: object): unknown
+  lookup(path: readonly string[]): unknown
+  resolveAll(): unknown
 }
 
 /** A package, or a message with others in it. */
@@ -84,9 +93,12 @@ function fitting<T>(work: () => T): T {
 /** As in protobuf's JSON mapping, but for bytes. */
 const plain = { longs: String, enums: String, defaults: true, arrays: true, objects: true, oneofs: false }
 
-/** `first` is a top-level message of the schema's own file. */
+/** `first` is a top-level message of the schema's own file. @throws Error where the schema lacks a type that it uses */
 export function protobufSchema(first: ProtobufType): RegisteredSchema {
-  const file = first.parent
+  const { parent: file, root } = first
+  if (root.lookup(['google', 'protobuf', 'Timestamp']) === null) root.addJSON(wellKnownTypes)
+  // Until then repeated numbers are not packed, as proto3 has them.
+  root.resolveAll()
   return {
     kind: 'protobuf',
     payloads: ({ messages }: PayloadOptions) => {
