@@ -48,6 +48,11 @@ export function redisAddress({ redis }: Configuration): string | null {
   return url.href
 }
 
+/** The schema registry with who asks it; null without one. Not to be printed. */
+export function schemaRegistryAddress({ schemaRegistry: { url, username, password } }: Configuration) {
+  return url === null ? null : { url, username, password }
+}
+
 interface Login<Mechanism> {
   readonly mechanism: Mechanism
   readonly username: string

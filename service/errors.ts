@@ -11,6 +11,8 @@ const errorCodes = [
   'store-lost',
   'store-fenced',
   'store-unavailable',
+  'registry-unavailable',
+  'unprepared',
   'stopped',
 ] as const
 export type ErrorCode = (typeof errorCodes)[number]
@@ -84,6 +86,11 @@ export class StoreFencedError extends CaudalError {
 /** Redis did not answer: the caller waits and asks again, for as long as it is a member. */
 export class StoreUnavailableError extends CaudalError {
   readonly code = 'store-unavailable'
+}
+
+/** The schema registry did not answer: the worker waits and asks again, for as long as it is a member. */
+export class RegistryUnavailableError extends CaudalError {
+  readonly code = 'registry-unavailable'
 }
 
 /** Somebody asked the worker to stop: whatever was under way is dropped. */

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openBackend, openKafkaWire, openTrigger, workerSettings } from './adapters.ts'
 import { cut } from './batch/cutting.ts'
 import { systemClock } from './clock.ts'
-import type { Configuration } from './config.ts'
+import { type Configuration, schemaRegistryAddress } from './config.ts'
 import { definitionOf } from './dsl/topology.ts'
 import { PromMetrics } from './http/prom-metrics.ts'
 import { pinoLog } from './pino-log.ts'
@@ -59,6 +59,7 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
     flags: new SharedFlags(data.flags),
     trigger: openTrigger(graph.definition),
     cut,
+    registry: schemaRegistryAddress(configuration),
     post,
   })
   return { worker, metrics, close: () => Promise.all([wire.close(), backend.close()]) }

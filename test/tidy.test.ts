@@ -95,6 +95,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 
 /** The only files that may import a package; of every other package in `dependencies`, none may. */
 const packages: Readonly<Record<string, RegExp>> = {
+  '@kafkajs/confluent-schema-registry': /\/confluent-[^/]+\.ts$/,
   kafkajs: /\/kafka-[^/]+\.ts$/,
   ioredis: /\/redis-[^/]+\.ts$/,
   express: /^service\/http\//,

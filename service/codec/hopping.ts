@@ -37,6 +37,7 @@ export function hoppingState(codec: CodecFor<unknown>): Codec<HoppingState> & Fi
   }
   return Object.freeze({
     name,
+    parts: [codec],
     writeFields,
     encode: (state: HoppingState) => encodeFields({ writeFields }, state),
     decode: (bytes: Buffer) => {

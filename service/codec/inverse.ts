@@ -31,6 +31,7 @@ export function inverseState({ aggregate, values }: InverseCodecs): Codec<Invers
   const name = `inverse(${aggregate.name}, ${values.name})`
   return Object.freeze({
     name,
+    parts: [aggregate, values],
     encode: (state: InverseState) => {
       const fields = FieldWriter.begin().float64(state.next).nested(aggregate, state.aggregate)
       for (const { start, pieces } of state.slots) fields.float64(start).nested(values, pieces.flat())

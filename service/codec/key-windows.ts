@@ -18,6 +18,7 @@ export function keyWindows<S>(codec: CodecFor<S>): Codec<KeyWindows<S> | typeof 
   const name = `key-windows(${codec.name})`
   return Object.freeze({
     name,
+    parts: [codec],
     encode: (value: KeyWindows<S> | typeof dueMark) => {
       if (value === dueMark) return Buffer.alloc(0)
       const { marks, state } = value

@@ -24,6 +24,7 @@ export function markerState({ aggregate, value }: MarkerCodecs): Codec<MarkerSta
   const records = storedRecords(value)
   return Object.freeze({
     name,
+    parts: [aggregate, value],
     encode: (state: MarkerState) =>
       FieldWriter.begin()
         .nested(open, state.open === undefined ? [] : [state.open])

@@ -16,6 +16,7 @@ function nullableCodec<T>(codec: Codec<T>): Codec<T | null> {
   const write = writableEncoderOf(codec)
   return Object.freeze({
     name: `nullable(${codec.name})`,
+    parts: [codec],
     nullable: true,
     encode: (value: T | null) => (value === null ? null : codec.encode(value)),
     decode: (bytes: Buffer) => codec.decode(bytes),

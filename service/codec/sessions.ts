@@ -19,6 +19,7 @@ export function sessions(codec: CodecFor<unknown>): Codec<readonly Session[]> & 
   }
   return Object.freeze({
     name,
+    parts: [codec],
     writeFields,
     encode: (open: readonly Session[]) => encodeFields({ writeFields }, open),
     decode: (bytes: Buffer) => {

@@ -35,6 +35,7 @@ export function slidingState(codecs: SlidingCodecs): Codec<SlidingState> {
   const records = storedRecords(codecs.value)
   return Object.freeze({
     name,
+    parts: [codecs.slice, codecs.value],
     encode: ({ closed, slices }: SlidingState) => {
       const fields = FieldWriter.begin().float64(closed)
       for (const { time, stamp, value, untaken } of slices) {

@@ -19,6 +19,7 @@ export function storedRecords(codec: CodecFor<unknown>): Codec<readonly StoredRe
   const name = `records(${codec.name})`
   return Object.freeze({
     name,
+    parts: [codec],
     encode: (records: readonly StoredRecord[]) => {
       const fields = FieldWriter.begin()
       return fields.list(records, (record) => write(fields, record, codec)).finish()

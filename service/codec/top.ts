@@ -35,6 +35,7 @@ export function topParts(codec: CodecFor<unknown>): Codec<TopPart> {
   const name = `top-parts(${codec.name})`
   return Object.freeze({
     name,
+    parts: [codec],
     encode: ({ partition, isFinal, rows }: TopPart) => {
       const fields = new FieldWriter().uint32(partition).uint32(isFinal ? 1 : 0)
       return fields.list(rows, (row) => writeRow(fields, row, codec)).finish()
@@ -54,6 +55,7 @@ export function topStates(codec: CodecFor<unknown>): Codec<TopState> {
   const name = `top(${codec.name})`
   return Object.freeze({
     name,
+    parts: [codec],
     encode: ({ final, open }: TopState) => {
       const fields = new FieldWriter()
       fields.list(final, (row) => writeRow(fields, row, codec))

@@ -60,7 +60,7 @@ function fileContent(file: Given, defects: string[]): Given | undefined {
 }
 
 /** What each value alone cannot show. */
-function contradictions({ kafka, redis }: Configuration): string[] {
+function contradictions({ kafka, redis, schemaRegistry }: Configuration): string[] {
   const { sasl, ssl } = kafka
   const defects: string[] = []
   if (sasl.mechanism !== null && (sasl.username === null || sasl.password === null))
@@ -77,6 +77,12 @@ function contradictions({ kafka, redis }: Configuration): string[] {
   if (kafka.replicationFactor === 0) defects.push('kafka.replicationFactor: must be −1 or at least 1, is 0')
   if (redis.url !== null && redis.password !== null && new URL(redis.url).password !== '')
     defects.push('redis.url, redis.password: both hold a password; give it once')
+  if ((schemaRegistry.username === null) !== (schemaRegistry.password === null))
+    defects.push('schemaRegistry.username and schemaRegistry.password: need each other')
+  if (schemaRegistry.url !== null && new URL(schemaRegistry.url).username + new URL(schemaRegistry.url).password !== '')
+    defects.push(
+      'schemaRegistry.url: holds a name or a password; those go into schemaRegistry.username and schemaRegistry.password',
+    )
   return defects
 }
 

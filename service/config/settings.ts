@@ -58,6 +58,11 @@ export const settings = {
     password: maybeText('Password for Redis.', { secret: true }),
     commandTimeoutMs: milliseconds(100, { default: 2_000, help: 'A command without an answer for this long is asked again.' }),
   },
+  schemaRegistry: {
+    url: maybeUrl(['http:', 'https:'], 'Where schemas are, for codecs of schemaRegistry() that name no other place.'),
+    username: maybeText('Name for the schema registry.'),
+    password: maybeText('Password for the schema registry.', { secret: true }),
+  },
   http: {
     host: word({ default: '127.0.0.1', help: 'Address that metrics, health and the status page listen on.' }),
     port: integer([0, 65_535], { default: 8080, help: 'Their port; 0: any free one.' }),

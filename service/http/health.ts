@@ -21,6 +21,7 @@ export const effects: Readonly<Record<WaitingFor, Effect>> = {
   task: 'unready',
   restore: 'unready',
   store: 'unready',
+  registry: 'unready',
   producer: 'unready',
   // One broker of several, as in a rolling restart. With all of them the coordinator is away too.
   kafka: 'delayed',

@@ -22,6 +22,7 @@ import { Counts } from './counts.ts'
 import { NodeWatermarks } from './node-watermarks.ts'
 import type { TaskPipeline } from './pipeline.ts'
 import { Policies } from './policies.ts'
+import { taskPreparation } from './preparation.ts'
 import { rekey, repartitionOutput } from './repartition.ts'
 import { stageOf } from './stage.ts'
 import type { StatefulOperator } from './stateful.ts'
@@ -99,6 +100,7 @@ class Compiler {
       get isDue() {
         return operators.some((operator) => operator.isDue)
       },
+      prepare: taskPreparation(this.#subtopology, this.#parts.plan),
       begin: ({ time }) => {
         this.#now = time
         for (const operator of operators) operator.begin()

@@ -1,5 +1,6 @@
 /** What a worker sees of a compiled task: records go in, stages load and run, outputs are in the output buffer. */
 import type { Slice } from '../batch/slice.ts'
+import type { Preparation } from '../codec/prepared.ts'
 import type { Watermark } from '../time/watermark.ts'
 
 /**
@@ -20,6 +21,8 @@ export interface TaskPipeline {
   readonly isDue: boolean
   /** How far event time is in what goes to each repartition topic behind which somebody goes by it; by the topic's full name. */
   readonly downstream: ReadonlyMap<string, Watermark>
+  /** Fetches what codecs need for these records; undefined where nothing is missing. @throws as PreparedCodec.prepare */
+  prepare(slices: readonly Slice[], preparation: Preparation): Promise<void> | undefined
   /** Begins a batch, in the task's state views too. `time`: wall clock at the cut, ms. */
   begin(batch: { readonly time: number; readonly number: number }): void
   /** Decodes records and pushes them through the stateless steps. @throws FatalError where a policy says stop */

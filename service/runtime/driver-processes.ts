@@ -1,4 +1,5 @@
 /** The processes of a test driver: each with its own wire, a static identity, and a gate that lets it run one batch at a time. */
+import type { RegistryAddress } from '../codec/prepared.ts'
 import { FatalError } from '../errors.ts'
 import { silentLog } from '../log.ts'
 import type { ManualClock } from '../memory/manual-clock.ts'
@@ -16,6 +17,7 @@ export interface DriverWorld extends Prepared {
   readonly clock: ManualClock
   readonly workers: number
   readonly batchRecordsMax: number
+  readonly registry: RegistryAddress | null
 }
 
 interface DriverProcess {
@@ -34,6 +36,8 @@ export class DriverProcesses {
   readonly sent = new SentOrder()
   readonly #world: DriverWorld
   readonly #processes: DriverProcess[] = []
+  /** What is under way outside of this process, by clocks that nobody moves by hand. */
+  readonly #outside = new Set<Promise<void>>()
 
   constructor(world: DriverWorld) {
     this.plan = world.plan
@@ -77,6 +81,7 @@ export class DriverProcesses {
   async settle(): Promise<void> {
     const { clock } = this.#world
     for (let round = 0; round < roundsMax; round++) {
+      await Promise.allSettled(this.#outside)
       await new Promise<void>((resolve) => setImmediate(resolve))
       await this.#raiseFaults()
       if (this.#settled()) return
@@ -146,8 +151,14 @@ export class DriverProcesses {
     await done
   }
 
+  #awaitOutside(work: Promise<void>): void {
+    const over = () => this.#outside.delete(work)
+    this.#outside.add(work)
+    work.then(over, over)
+  }
+
   #open(worker: number): DriverProcess {
-    const { plan, topics, tables, kafka, clock, batchRecordsMax } = this.#world
+    const { plan, topics, tables, kafka, clock, batchRecordsMax, registry } = this.#world
     const gate = new Gate()
     const supervisor = localProcess({
       plan,
@@ -159,6 +170,8 @@ export class DriverProcesses {
       openTrigger: () => gate,
       instanceId: `driver-${worker}`,
       cut: this.sent.cutter(),
+      registry,
+      outside: (work) => this.#awaitOutside(work),
       log: silentLog,
       settings: {
         batchRecordsMax,

@@ -1,5 +1,6 @@
 /** Runs a topology on an in-memory Kafka and a clock moved by hand: the real worker and tasks, batch by batch (caudal/testing). */
 import type { Decoder, Encoder } from '../codec/codec.ts'
+import { type Preparation, preparedIn } from '../codec/prepared.ts'
 import { parseChangelogRecord } from '../commit/changelog-record.ts'
 import { definitionOf, type Topology } from '../dsl/topology.ts'
 import { type Duration, durationMs } from '../duration.ts'
@@ -46,15 +47,26 @@ export async function driverWith(
     startTimeoutMs: 0,
     replicationFactor: -1,
   })
+  const url = options.schemaRegistryUrl
+  const registry = url === undefined ? null : { url, username: null, password: null }
   const processes = new DriverProcesses({
     ...prepared,
     kafka,
     clock,
     workers: options.workers ?? 1,
     batchRecordsMax: options.batchRecordsMax ?? 1_000_000,
+    registry,
   })
+  await prepareSending(graph, { now: clock.monotonic(), registry })
   await processes.start()
   return { driver: new Driver(graph, processes, { clock, kafka, clockFollows: options.now === undefined }), kafka }
+}
+
+/** `send` encodes with the codecs of sources. What fails here is told by `send`: a test may give bytes instead. */
+async function prepareSending({ nodes }: Graph, preparation: Preparation): Promise<void> {
+  const sources = nodes.filter((node): node is SourceNode => node.kind === 'source')
+  const codecs = sources.flatMap(({ key, value }) => [...preparedIn(key), ...preparedIn(value)])
+  await Promise.allSettled(codecs.flatMap((codec) => codec.prepare('encode', preparation) ?? []))
 }
 
 /** As internal topics have it: records of any event time are taken. */

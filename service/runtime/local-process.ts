@@ -1,5 +1,6 @@
 /** One process of caudal inside this thread: supervisor, membership and worker on a given wire; for the driver and the simulation. */
 import { cut } from '../batch/cutting.ts'
+import type { RegistryAddress } from '../codec/prepared.ts'
 import type { Clock } from '../clock.ts'
 import type { Wire } from '../kafka/wire/wire.ts'
 import { type Log, silentLog } from '../log.ts'
@@ -26,6 +27,8 @@ export interface LocalProcessParts extends Prepared {
   readonly shutdownTimeoutMs: number
   readonly workers?: number
   readonly cut?: WorkerParts['cut']
+  readonly registry?: RegistryAddress | null
+  readonly outside?: (work: Promise<void>) => void
   readonly log?: Log
   readonly metrics?: Metrics
   readonly onRows?: (rows: Rows) => void
@@ -49,7 +52,9 @@ export function localProcess(parts: LocalProcessParts): Supervisor {
           log,
           onRows: parts.onRows ?? nothing,
           openChannel: (ids, flags, receive) => {
-            const own = { backend: parts.openBackend(), trigger: parts.openTrigger(), cut: parts.cut ?? cut }
+            const { registry = null, outside } = parts
+            const registries = outside === undefined ? { registry } : { registry, outside }
+            const own = { backend: parts.openBackend(), trigger: parts.openTrigger(), cut: parts.cut ?? cut, ...registries }
             const worker = { plan, topics, tables, ids, settings, wire, clock, log, metrics, flags, ...own }
             return localChannel(worker, receive, () => wire.close())
           },

@@ -52,6 +52,7 @@ export type WaitingFor =
   | 'restore'
   | 'transaction'
   | 'store'
+  | 'registry'
   | 'kafka'
   | 'producer'
   | 'record'

@@ -9,6 +9,8 @@ export interface TestDriverOptions {
   /** Default 1. */
   readonly workers?: number
   readonly batchRecordsMax?: number
+  /** The address of the schema registry for codecs that name none. */
+  readonly schemaRegistryUrl?: string
   /** Of everything random: ids and the jitter of pauses. */
   readonly seed?: number
 }

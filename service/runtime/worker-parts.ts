@@ -1,5 +1,6 @@
 /** What a worker is made of: chosen by the composition root, or by the driver and the simulation. */
 import type { cut } from '../batch/cutting.ts'
+import type { RegistryAddress } from '../codec/prepared.ts'
 import type { Clock } from '../clock.ts'
 import type { Compression } from '../kafka/records/compression.ts'
 import type { Wire } from '../kafka/wire/wire.ts'
@@ -47,6 +48,10 @@ export interface WorkerParts {
   readonly metrics: Metrics
   readonly flags: SharedFlags
   readonly trigger: Trigger
+  /** The schema registry of codecs that name none. */
+  readonly registry: RegistryAddress | null
+  /** Told of what is under way outside of this process; for the driver, whose clock must not run ahead of it. */
+  readonly outside?: (work: Promise<void>) => void
   /** How records are taken from what was fetched ahead; the driver takes them in the order of sending. */
   readonly cut: typeof cut
   readonly post: (message: FromWorker) => void

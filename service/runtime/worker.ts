@@ -1,12 +1,11 @@
 /** The loop of one worker: micro-batches over all its tasks, each committed in one transaction. */
-import { RetakeError, StoreUnavailableError } from '../errors.ts'
-import type { Task } from './task.ts'
+import { UnpreparedError } from '../codec/prepared.ts'
 import type { Batch } from './batch.ts'
 import { BatchTimes } from './batch-times.ts'
 import { announceActivity, applyBatch, commitBatch, produceBatch } from './batch-transaction.ts'
 import { recover, startProducer } from './recovery.ts'
 import type { ToWorker } from './seam.ts'
-import type { PossibleWait } from './waits.ts'
+import { loadStage, prepareBatch } from './until-loaded.ts'
 import { WorkerResources } from './worker-resources.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
@@ -23,6 +22,8 @@ export class Worker {
   /** Counts the cuts, so that partitions take turns in being the first. */
   #turn = 0
   #isStopping = false
+  /** What the batch that was given up asked for where nobody had foreseen it. */
+  readonly #unprepared: UnpreparedError[] = []
   /** Monotonic: until when a stop may wait for the state backend. */
   #stopBy = 0
 
@@ -69,6 +70,7 @@ export class Worker {
           if (this.#resources.unsettled !== null) await recover(this.#resources, this.#resources.unsettled)
           else await this.#runBatch()
         } catch (error) {
+          if (error instanceof UnpreparedError) this.#unprepared.push(error)
           await recover(this.#resources, error)
         }
       }
@@ -116,7 +118,7 @@ export class Worker {
   /**
    * One micro-batch:
    * 1. Cut: take what was fetched ahead, of all tasks; wait for the trigger only when nothing was left over.
-   * 2. Decode, and push every record through the stateless steps up to the first state.
+   * 2. Fetch what codecs lack; decode, and push every record through the stateless steps up to the first state.
    * 3. Stage by stage: load what the records need and is not cached, in one round trip; run, synchronously.
    * 4. Produce outputs and changelog records to the transaction.
    * 5. Commit: source offsets with the membership as of the cut, then the transaction.
@@ -148,6 +150,8 @@ export class Worker {
     if (batch === null) return
 
     // 2.
+    await prepareBatch(resources, batch, this.#unprepared)
+    this.#unprepared.length = 0
     announceActivity(resources, batch)
     for (const task of batch.tasks) {
       task.pipeline.begin({ time: batch.time, number: task.batch })
@@ -158,7 +162,7 @@ export class Worker {
     // 3.
     const stages = Math.max(...batch.tasks.map(({ pipeline }) => pipeline.stages.length))
     for (let stage = 0; stage < stages; stage++) {
-      await this.#load(batch.tasks, stage)
+      await loadStage(resources, batch.tasks, stage)
       batch.times.end('load')
       for (const { pipeline } of batch.tasks) pipeline.stages[stage]?.run()
       batch.times.end('run')
@@ -198,36 +202,5 @@ export class Worker {
     if (touched.length === 0) return null
     times.end('cut')
     return { frozen, slices, tasks: touched, time: now.wall, times }
-  }
-
-  /** The state backend being away is waited for, until there is mail: a revocation or a stop must not wait for Redis. */
-  async #load(tasks: readonly Task[], stage: number): Promise<void> {
-    const wait = this.#resources.waits.for('store')
-    try {
-      await this.#whenLoaded(tasks, stage, wait)
-    } finally {
-      wait.end()
-    }
-  }
-
-  async #whenLoaded(tasks: readonly Task[], stage: number, wait: PossibleWait): Promise<void> {
-    const { clock, flags, log } = this.#parts
-    for (let attempt = 0; ; ) {
-      const loads = tasks.flatMap(({ pipeline }) => pipeline.stages[stage]?.load() ?? [])
-      if (loads.length === 0) return
-      const results = await Promise.allSettled(loads)
-      const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []))
-      // What came may name more: the marks in a bucket name the keys that are due.
-      if (failures.length === 0) continue
-      const worse = failures.find((failure) => !(failure instanceof StoreUnavailableError))
-      if (worse !== undefined) throw worse
-      if (attempt === 0) log.warn({ error: String(failures[0]) }, 'the state backend is away: the batch waits for it')
-      wait.tell(`the state backend is unreachable, the batch waits: ${failures[0]?.message}`)
-      flags.advance()
-      await clock.sleep(Math.min(1000, 20 * 2 ** attempt), this.#interruption.signal)
-      attempt += 1
-      if (this.#mail.length > 0)
-        throw new RetakeError('the batch was given up: the supervisor wants something while the state backend is away')
-    }
   }
 }

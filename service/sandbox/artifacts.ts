@@ -86,7 +86,7 @@ const unpackRedis = (starting: Starting) => async (directory: string) => {
  * Fills a directory beside the final one and renames it: whoever sees the directory sees all of it, and of several processes that fetch
  * at the same time the first wins.
  */
-async function fetchOnce(
+export async function fetchOnce(
   directory: string,
   what: string,
   { progress }: Starting,

@@ -8,7 +8,8 @@ import { FatalError, StoppedError } from '../errors.ts'
 import { findCommand } from './commands.ts'
 import type { Starting } from './starting.ts'
 
-export type Artifact = readonly [group: string, artifact: string, version: string]
+/** Type and classifier where it is no jar. */
+export type Artifact = readonly [group: string, artifact: string, version: string, type?: string, classifier?: string]
 
 const timeoutMs = 600_000
 const progressIntervalMs = 1_000
@@ -18,7 +19,7 @@ const tailLines = 15
 export const copyWithDependencies = (artifacts: readonly Artifact[], directory: string, starting: Starting): Promise<void> =>
   maven(['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${directory}`], artifacts, starting)
 
-/** Copies the jar of one artifact, alone, into `directory`. */
+/** Copies the file of one artifact, alone, into `directory`. */
 export const copyArtifact = (artifact: Artifact, directory: string, starting: Starting): Promise<void> =>
   maven(['dependency:copy', `-Dartifact=${artifact.join(':')}`, `-DoutputDirectory=${directory}`], [artifact], starting)
 

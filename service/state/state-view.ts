@@ -127,7 +127,7 @@ export class StateView {
   /**
    * Loads every entry that was asked for and is not loaded, and goes on with the scans; undefined where nothing is missing. What failed
    * stays missing: it may be called again.
-   * @throws StoreFencedError, StoreLostError, StoreUnavailableError; FatalError for a value that can't be decoded
+   * @throws StoreFencedError, StoreLostError, StoreUnavailableError; FatalError for a value that can't be decoded, UnpreparedError for one that can't yet
    */
   load(): Promise<void> | undefined {
     const scans = this.#scans.pending()

@@ -1,4 +1,5 @@
 /** The values of a store to and from bytes, with errors that name the store and the key. */
+import { UnpreparedError } from '../codec/prepared.ts'
 import { FatalError } from '../errors.ts'
 import type { StoreSpec } from '../topology/node.ts'
 import { deepFreeze } from './deep-freeze.ts'
@@ -11,7 +12,7 @@ export class StoredValues {
     this.#strict = strict
   }
 
-  /** Bytes of its own; `value` is not undefined. @throws FatalError where the codec can't */
+  /** Bytes of its own; `value` is not undefined. @throws FatalError where the codec can't, UnpreparedError where it can't yet */
   encode(key: string, value: unknown): Buffer {
     let bytes: Buffer | null
     try {
@@ -38,7 +39,8 @@ export class StoredValues {
     return this.#strict ? deepFreeze(value) : value
   }
 
-  #failure(what: string, key: string, cause?: unknown): FatalError {
+  #failure(what: string, key: string, cause?: unknown): FatalError | UnpreparedError {
+    if (cause instanceof UnpreparedError) return cause
     const { name, codec } = this.#spec
     const shown = JSON.stringify(key)
     const reason = cause instanceof Error ? `: ${cause.message}` : ''

@@ -10,6 +10,7 @@ import {
   loadConfiguration,
   printable,
   redisAddress,
+  schemaRegistryAddress,
 } from '../../service/config.ts'
 import { ConfigurationError } from '../../service/errors.ts'
 
@@ -168,6 +169,22 @@ suite('secrets', () => {
     assert.doesNotMatch(JSON.stringify(printable(configuration)), /hush/)
     assert.equal(printable(configuration)['redis.url'], 'redis://user@cache:6379/1')
     assert.equal(redisAddress(configuration), url)
+  })
+
+  test('those of a schema registry stand apart from its URL', () => {
+    const url = 'https://registry:8081/apis/ccompat/v7'
+    const configuration = load({
+      CAUDAL_SCHEMA_REGISTRY_URL: url,
+      CAUDAL_SCHEMA_REGISTRY_USERNAME: 'ada',
+      CAUDAL_SCHEMA_REGISTRY_PASSWORD_FILE: write('registry-password', 'hush\n'),
+    })
+    assert.deepEqual(schemaRegistryAddress(configuration), { url, username: 'ada', password: 'hush' })
+    assert.equal(schemaRegistryAddress(load({})), null)
+    assert.doesNotMatch(JSON.stringify(printable(configuration)), /hush/)
+    const wrong = defectsOf(() => load({ CAUDAL_SCHEMA_REGISTRY_URL: 'https://ada:hush@registry' })).join()
+    assert.match(wrong, /schemaRegistry\.url: holds a name or a password/)
+    assert.doesNotMatch(wrong, /hush/)
+    assert.match(defectsOf(() => load({ CAUDAL_SCHEMA_REGISTRY_USERNAME: 'ada' })).join(), /need each other/)
   })
 
   test('a wrong URL with a password in it is not repeated', () => {

@@ -57,6 +57,7 @@ const workerOn = (bed: ProcessBed, wire: FaultyWire, post: (message: FromWorker)
     flags: new SharedFlags(),
     trigger: intervalTrigger(bed.clock, 100),
     cut,
+    registry: null,
     post,
   })
 
