@@ -16,7 +16,7 @@ export function prepareBatch(
   { tasks, slices }: Batch,
   unprepared: readonly Unprepared[],
 ): Promise<void> {
-  return untilLoaded(resources, { waitingFor: 'registry', what: 'the schema registry' }, () => {
+  return untilLoaded(resources, 'registry', () => {
     const preparation = preparationNow(resources)
     return [
       ...tasks.flatMap(({ id, pipeline }) => pipeline.prepare(slices.get(id) ?? [], preparation) ?? []),
@@ -35,10 +35,7 @@ export function loadStage(resources: WorkerResources, tasks: readonly Task[], st
       await outside(resources, fetchFor(error.codec, error.use, preparationNow(resources)))
     }
   }
-  const what = 'the state backend, or the schema registry for what is in it,'
-  return untilLoaded(resources, { waitingFor: 'store', what }, () =>
-    tasks.flatMap(({ pipeline }) => pipeline.stages[stage]?.load() ?? []).map(load),
-  )
+  return untilLoaded(resources, 'store', () => tasks.flatMap(({ pipeline }) => pipeline.stages[stage]?.load() ?? []).map(load))
 }
 
 async function fetchFor(codec: PreparedCodec, use: 'decode' | 'encode', preparation: Preparation): Promise<void> {
@@ -52,32 +49,22 @@ function outside({ parts }: WorkerResources, work: Promise<void>): Promise<void>
   return work
 }
 
-interface Awaited {
-  readonly waitingFor: WaitingFor
-  /** In sentences. */
-  readonly what: string
-}
-
 type Load = () => readonly Promise<void>[]
 
 /**
  * Calls `load` until nothing is missing. What is away is waited for, until there is mail: a revocation or a stop must not wait for it.
  * @throws RetakeError for mail; what else went wrong
  */
-async function untilLoaded(resources: WorkerResources, awaited: Awaited, load: Load): Promise<void> {
-  const wait = resources.waits.for(awaited.waitingFor)
+async function untilLoaded(resources: WorkerResources, waitingFor: WaitingFor, load: Load): Promise<void> {
+  const wait = resources.waits.for(waitingFor)
   try {
-    await whenLoaded(resources, { ...awaited, wait }, load)
+    await whenLoaded(resources, wait, load)
   } finally {
     wait.end()
   }
 }
 
-async function whenLoaded(
-  resources: WorkerResources,
-  { what, wait }: Awaited & { readonly wait: PossibleWait },
-  load: Load,
-): Promise<void> {
+async function whenLoaded(resources: WorkerResources, wait: PossibleWait, load: Load): Promise<void> {
   const { clock, flags, log } = resources.parts
   for (let attempt = 0; ; ) {
     const loads = load()
@@ -88,6 +75,7 @@ async function whenLoaded(
     if (failures.length === 0) continue
     const worse = failures.find((failure) => !isAway(failure))
     if (worse !== undefined) throw worse
+    const what = failures[0] instanceof RegistryUnavailableError ? 'the schema registry' : 'the state backend'
     if (attempt === 0) log.warn({ error: String(failures[0]) }, `${what} is away: the batch waits for it`)
     wait.tell(`${what} is unreachable, the batch waits: ${failures[0]?.message}`)
     flags.advance()
