@@ -34,8 +34,8 @@ function* ended({ type, data }: Ended, counts: Counts): Generator<string> {
   const where = `${here(data.file)}: ${name}`
   const seconds = `${(details.duration_ms / 1000).toFixed(1)} s`
   if (type === 'test:pass' && data.nesting === 0 && details.duration_ms > slowMs) yield `ok     ${where} (${seconds})\n`
-  // A suite is counted by its tests, and so is a test that failed only by those in it.
-  if (type === 'test:pass' ? details.type === 'suite' : isOnlySubtests(data)) return
+  // A suite is counted by its tests, unless it was skipped as a whole, and so is a test that failed only by those in it.
+  if (type === 'test:pass' ? details.type === 'suite' && skip === undefined : isOnlySubtests(data)) return
   if (type === 'test:fail') {
     counts.failed++
     yield `FAILED ${where} (${seconds})\n${inspect(reason(data), { depth: 8 }).replace(/^/gm, '    ')}\n`

@@ -43,7 +43,10 @@ export interface Sandbox {
   readonly kafka?: Pick<KafkaProcesses, 'pids' | 'kill' | 'restart'>
   /** Present where the sandbox runs Redis itself. */
   readonly redis?: Pick<RedisProcess, 'pid' | 'kill' | 'restart'>
-  /** Ends all processes or containers and removes their data. Processes end with this one in any case; containers of one that was killed are removed by the next start. */
+  /**
+   * Ends all processes or containers and removes their data. Processes end with this one in any case; containers of one that was killed are
+   * removed by the next start.
+   */
   stop(): Promise<void>
 }
 
