@@ -16,6 +16,14 @@ process.env['NODE_COMPILE_CACHE'] ??= join(tmpdir(), 'node-compile-cache')
 enableCompileCache(process.env['NODE_COMPILE_CACHE'])
 
 const { stdout, stderr } = process
+const signals = ['SIGINT', 'SIGTERM'] as const
+
+// The first process of a container is ended by no signal that it does not handle: not before a command does, nor by a command that never does.
+if (process.pid === 1)
+  for (const signal of signals)
+    process.on(signal, (_: NodeJS.Signals, number: number) => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + number)
+    })
 
 const terminal: Terminal = {
   interactive: stdout.isTTY && process.env['TERM'] !== 'dumb',
@@ -68,7 +76,6 @@ const parts: Parts = {
 process.exit(await caudal(process.argv.slice(2), parts))
 
 function onSignal(handler: () => void): () => void {
-  const signals = ['SIGINT', 'SIGTERM'] as const
   for (const signal of signals) process.on(signal, handler)
   return () => {
     for (const signal of signals) process.off(signal, handler)

@@ -64,8 +64,14 @@ async function open(data: WorkerThreadData, post: (message: FromWorker) => void)
   return { worker, metrics, close: () => Promise.all([wire.close(), backend.close()]) }
 }
 
-async function reportMetrics(metrics: PromMetrics, post: (message: FromWorker) => void, signal: AbortSignal): Promise<void> {
+/** Every second, whatever the loop waits for. */
+async function reportMetrics(
+  { worker, metrics }: { readonly worker: Worker; readonly metrics: PromMetrics },
+  post: (message: FromWorker) => void,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
+    worker.report()
     post({ kind: 'metrics', snapshot: await metrics.snapshot() })
     await systemClock.sleep(metricsEveryMs, signal)
   }
@@ -84,7 +90,7 @@ if (parentPort !== null) {
     deliver = (message) => worker.deliver(message)
     for (const message of mail.splice(0)) worker.deliver(message)
     const ended = new AbortController()
-    void reportMetrics(metrics, post, ended.signal)
+    void reportMetrics({ worker, metrics }, post, ended.signal)
     await runToEnd(worker, post)
     ended.abort()
     post({ kind: 'metrics', snapshot: await metrics.snapshot() })

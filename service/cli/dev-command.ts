@@ -4,9 +4,9 @@ import type { Log } from '../log.ts'
 import type { ExitCode, WireFactory } from '../runtime/running.ts'
 import type { Sandbox } from '../sandbox/sandbox.ts'
 import type { Command } from './command.ts'
-import { DevKafka } from './dev-kafka.ts'
-import { fastTime, fastTimeStart, timesAsFast } from './fast-time.ts'
-import { Feeder } from './feeder.ts'
+import { DevKafka, devPartitions } from './dev-kafka.ts'
+import { timesAsFast } from './fast-time.ts'
+import { type Feeder, openFeeder } from './feeder.ts'
 import { type Invocation, prepareInvocation } from './invocation.ts'
 import type { Observation } from './observation.ts'
 import type { Parts } from './parts.ts'
@@ -18,10 +18,6 @@ import { Tail } from './tail.ts'
 import { type TopologyTopics, topicsOf } from './topology-topics.ts'
 import { count } from './view.ts'
 
-const purchasesPerSecond = 200
-/** With this one no purchase of the first hour is late. */
-const purchasesSeed = 14
-const partitions = 4
 /** Of each look, a few times a second: what an eye can follow, and what a log should hold; more at once after looks that found none. */
 const rowsPerLook = { screen: 3, lines: 1 }
 const rowsAtOnceMax = 8
@@ -34,8 +30,8 @@ export const devCommand: Command = {
   defaultFile: 'topologies/hourly-purchases.ts',
   summary: 'Runs a topology in a sandbox with made-up purchases, and shows what flows.',
   details: [
-    'The sandbox is what kafka.brokers names, else Kafka and Redis as processes of this machine, else a Kafka in memory',
-    '(sandbox.kind forces one). Topics are created. A topology that reads the topic "purchases" is fed with made-up ones,',
+    'The sandbox is what kafka.brokers names, else Kafka and Redis as processes of this machine, else as containers, else a',
+    'Kafka in memory (sandbox.kind forces one). Topics are created. A topology that reads the topic "purchases" is fed with made-up ones,',
     'whose time begins two months ago and passes so fast that an hour takes six seconds, until it is now.',
     'Without a file: topologies/hourly-purchases.ts. Ctrl-C stops everything.',
   ],
@@ -97,13 +93,10 @@ async function inKafka(dev: Dev): Promise<ExitCode> {
   const { invocation, parts, log, kafka } = dev
   const { definition, configuration, seconds } = invocation
   const topics = topicsOf(definition, configuration.applicationId ?? definition.name)
-  const created = await kafka.ensureTopics(topics.required, partitions)
+  const created = await kafka.ensureTopics(topics.required, devPartitions)
   if (created.length > 0) parts.terminal.write(`topics created: ${created.join(', ')}\n`)
   const isFed = topics.sources.includes(purchasesTopic)
-  // Where an earlier run has fed the topic, time goes on from there: a topology that has seen it takes what is older for late.
-  const from = Math.max(fastTimeStart(parts.clock.now()), isFed ? await kafka.newestTimestamp(purchasesTopic) : 0)
-  const now = fastTime(parts.clock, from)
-  const feeder = new Feeder({ kafka, clock: parts.clock, now, log, seed: purchasesSeed, perSecond: purchasesPerSecond })
+  const { feeder, from } = await openFeeder({ kafka, clock: parts.clock, log })
   const tail = await Tail.open(kafka, parts.clock, topics.sinks)
   try {
     if (isFed) feeder.start()

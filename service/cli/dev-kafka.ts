@@ -1,4 +1,4 @@
-/** The Kafka of `dev` as its generator and its screen use it: topics made, records appended, newest rows read. */
+/** The Kafka of `dev` and `feed` as the generator and the screen use it: topics made, records appended, newest rows read. */
 import type { Clock } from '../clock.ts'
 import { FatalError } from '../errors.ts'
 import { Cluster, kafkaError } from '../kafka/cluster.ts'
@@ -22,6 +22,9 @@ interface Batch {
   readonly records: Buffer
   readonly count: number
 }
+
+/** Of topics that `dev` and `feed` create. */
+export const devPartitions = 4
 
 const purpose = 'dev'
 const produceTimeoutMs = 10_000
@@ -68,7 +71,7 @@ export class DevKafka {
     return counts.reduce((total, count) => total + count, 0)
   }
 
-  /** The greatest timestamp of a topic's records, ms since 1970; −1 where there are none. */
+  /** The greatest timestamp of a topic's records, ms since 1970; −1 where there are none, and for a topic that was not made sure of. */
   async newestTimestamp(topic: string): Promise<number> {
     const partitions = Array.from({ length: this.#partitions.get(topic) ?? 0 }, (_, partition) => ({ topic, partition }))
     const found = await listOffsets(this.cluster, partitions, 'newest', 'read_uncommitted')

@@ -1,7 +1,8 @@
-/** Sends made-up purchases at a steady rate until it is stopped. */
+/** Sends made-up purchases at a steady rate until it is stopped: the generator of `dev` and `feed`. */
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { DevKafka, KeyedText } from './dev-kafka.ts'
+import { fastTime, fastTimeStart } from './fast-time.ts'
 import { type Purchase, purchaseMaker, purchasesTopic } from './purchases.ts'
 
 export interface FeederOptions {
@@ -14,9 +15,27 @@ export interface FeederOptions {
   readonly perSecond: number
 }
 
+const purchasesPerSecond = 200
+/** With this one no purchase of the first hour is late. */
+const purchasesSeed = 14
 const tickMs = 50
 /** What a pause (a broker that was away, a laptop that slept) may leave to be caught up with. */
 const recordsPerTickMax = 1_000
+
+/**
+ * A feeder of the topic of purchases, and the time of the first one, ms since 1970. Where an earlier run has fed the topic, time goes on
+ * from there: a topology that has seen it takes what is older for late.
+ */
+export async function openFeeder(options: {
+  readonly kafka: Pick<DevKafka, 'append' | 'newestTimestamp'>
+  readonly clock: Clock
+  readonly log: Log
+}): Promise<{ readonly feeder: Feeder; readonly from: number }> {
+  const { kafka, clock } = options
+  const from = Math.max(fastTimeStart(clock.now()), await kafka.newestTimestamp(purchasesTopic))
+  const now = fastTime(clock, from)
+  return { feeder: new Feeder({ ...options, now, seed: purchasesSeed, perSecond: purchasesPerSecond }), from }
+}
 
 export class Feeder {
   readonly #options: FeederOptions

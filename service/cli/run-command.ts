@@ -41,7 +41,8 @@ export const runCommand: Command = {
   },
 }
 
-const needsBrokers = ({ kafka }: Configuration) =>
+/** What `run` and `feed` cannot do without. */
+export const needsBrokers = ({ kafka }: Configuration) =>
   kafka.brokers.length > 0 ? [] : ['kafka.brokers: not set; give --kafka-brokers host:port, or CAUDAL_KAFKA_BROKERS']
 
 /** A log on the terminal would tear the live view apart, worker threads' lines above all: it goes to a file then. */

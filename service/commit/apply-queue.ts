@@ -31,9 +31,22 @@ export interface ApplyQueueOptions {
   readonly onFailure?: (failure: CaudalError) => void
 }
 
+interface QueuedSegment extends Segment {
+  /** Monotonic, ms: when it was committed. */
+  readonly since: number
+}
+
+/** How far a store is behind its changelog. */
+export interface ApplyLag {
+  /** Of all segments that are not applied, as they were reserved. */
+  readonly bytes: number
+  /** Monotonic, ms: since when the oldest of them waits; null where there is none. */
+  readonly since: number | null
+}
+
 /** The segments of one store. */
 interface Lane {
-  readonly segments: Segment[]
+  readonly segments: QueuedSegment[]
   /** Where the last segment ended. */
   end: number
   running: boolean
@@ -64,6 +77,11 @@ export class ApplyQueue {
   /** Bytes reserved, of segments that are not applied and of batches that are not committed. */
   get bytes(): number {
     return this.#reserved
+  }
+
+  lag(handle: StoreHandle): ApplyLag {
+    const segments = this.#lanes.get(handle)?.segments ?? []
+    return { bytes: segments.reduce((sum, { reserved }) => sum + reserved, 0), since: segments[0]?.since ?? null }
   }
 
   /** The stores that don't have all of their changes yet. */
@@ -99,7 +117,7 @@ export class ApplyQueue {
       })
     }
     lane.end = to
-    lane.segments.push(segment)
+    lane.segments.push({ ...segment, since: this.#options.clock.monotonic() })
     if (!lane.running && this.#failure === null) this.#start(handle, lane)
   }
 
@@ -170,6 +188,7 @@ export class ApplyQueue {
         return
       } catch (error) {
         if (!(error instanceof StoreUnavailableError)) throw error
+        metrics.add('caudal_apply_failures_total', 1, { store: handle.id.store })
         onAway?.(handle.id, error)
         await clock.sleep(Math.min(backOffMsMax, backOffMsMin * 2 ** attempt), dropped)
       }

@@ -83,9 +83,9 @@ export const settings = {
   }),
   readAheadBytesMax: byteCount({ default: 32 * megabyte, help: 'Bytes that one worker fetches ahead of its batches.' }),
   sandbox: {
-    kind: oneOf(['auto', 'given', 'processes', 'memory'], {
+    kind: oneOf(['auto', 'given', 'processes', 'docker', 'memory'], {
       default: 'auto',
-      help: 'What `dev` runs on: given addresses, Kafka and Redis as processes, or a Kafka in memory; auto: the first that is to be had.',
+      help: 'What `dev` runs on: given addresses, Kafka and Redis as processes or in Docker, or a Kafka in memory; auto: the first that is to be had.',
     }),
   },
 } as const satisfies SettingTree

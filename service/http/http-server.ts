@@ -61,7 +61,7 @@ function pages(options: HttpServerOptions): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.get('/metrics', async (_request, response) => {
-    const page = await metricsPage([...options.metricsSnapshots(), await ownMetrics.snapshot()])
+    const page = await metricsPage([...options.metricsSnapshots(), await ownMetrics.snapshot()], options.application)
     response.set('content-type', page.contentType).send(page.text)
   })
   app.get('/health', (request, response) => {

@@ -10,10 +10,14 @@ import {
   histograms,
   type Labels,
   type Metrics,
+  type Sample,
 } from '../metrics.ts'
 
 /** Seconds: from a batch of a few records to one that is about to be given up. */
-const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+/** Gauges of prom-client's that are named like counters. What they say is the sum of others, which stay. */
+const misnamed = new Set(['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total'])
 
 const entries = <Name extends string, Definition>(table: Readonly<Record<Name, Definition>>) =>
   Object.entries(table) as [Name, Definition][]
@@ -43,6 +47,12 @@ export class PromMetrics implements Metrics {
     this.#gauges.get(name)?.set(labels, value)
   }
 
+  replace(name: GaugeName, samples: readonly Sample[]): void {
+    const gauge = this.#gauges.get(name)
+    gauge?.reset()
+    for (const { labels, value } of samples) gauge?.set(labels, value)
+  }
+
   observe(name: HistogramName, value: number, labels: Labels = {}): void {
     this.#histograms.get(name)?.observe(labels, value)
   }
@@ -58,7 +68,7 @@ export function processMetrics(): { snapshot(): Promise<readonly unknown[]> } {
   const register = new Registry()
   // The default of 10 ms would wake an idle process for nothing else.
   collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 100 })
-  return { snapshot: () => register.getMetricsAsJSON() }
+  return { snapshot: async () => (await register.getMetricsAsJSON()).filter(({ name }) => !misnamed.has(name)) }
 }
 
 export interface MetricsPage {
@@ -66,8 +76,9 @@ export interface MetricsPage {
   readonly text: string
 }
 
-/** Snapshots of all threads, added up, in Prometheus' text format. */
-export async function metricsPage(snapshots: readonly unknown[]): Promise<MetricsPage> {
+/** Snapshots of all threads, added up, in Prometheus' text format; every sample is labelled with the topology, by its application's id. */
+export async function metricsPage(snapshots: readonly unknown[], topology: string): Promise<MetricsPage> {
   const registry = AggregatorRegistry.aggregate(snapshots as object[])
+  registry.setDefaultLabels({ topology })
   return { contentType: registry.contentType, text: await registry.metrics() }
 }

@@ -56,7 +56,7 @@ export interface KeyedWindowsParts<S> {
  * So many marks are looked at in a batch, and so many windows close, and one more for each record that the batch brings, so that there
  * never come more than go.
  */
-const closedMax = 2_000
+const closedMax = 1_000
 
 export class KeyedWindows<S> implements StatefulOperator, AllRows {
   readonly output: WindowOutput
@@ -134,7 +134,7 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     this.#closable = closedMax + this.#taken
     this.#takeMarks()
     for (const arrival of this.#waiting) {
-      this.#closeUpTo(arrival.watermark)
+      if (this.#isDueBefore(arrival.watermark)) this.#closeUpTo(arrival.watermark)
       this.#add(arrival)
     }
     this.#waiting = []
@@ -191,14 +191,16 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
 
   #add(arrival: Arrival): void {
     const { entry, record, watermark } = arrival
+    let due = this.#dueOf(entry)
     // A close that is spread over batches may not have come to this key yet.
-    while (this.#dueOf(entry) < watermark) this.#close(entry, watermark)
+    for (; due < watermark; due = this.#dueOf(entry)) this.#close(entry, watermark)
     const held = heldBy<S>(entry)
     const state = this.#logic.add(held?.state, arrival)
     if (state === held?.state) return
-    this.#newest = Math.max(this.#newest, record.timestamp)
-    this.#view.set(entry, { marks: held?.marks ?? [], state }, record.timestamp)
-    this.#expect(entry)
+    if (record.timestamp > this.#newest) this.#newest = record.timestamp
+    this.#view.set(entry, { marks: held?.marks ?? noMarks, state }, record.timestamp)
+    // Most records move nothing: their key is expected already.
+    if (this.#dueOf(entry) !== due) this.#expect(entry)
   }
 
   #dueOf(entry: Entry): number {
@@ -213,10 +215,15 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
     if (due < this.#leadsTo) this.#queue.push({ due, entry })
   }
 
+  #isDueBefore(watermark: number): boolean {
+    const { first } = this.#queue
+    return first !== undefined && first.due < watermark && this.#closable > 0
+  }
+
   /** In the order of their dues, then of their keys' bytes. */
   #closeUpTo(watermark: number): void {
     const queue = this.#queue
-    for (let next = queue.first; next !== undefined && next.due < watermark && this.#closable > 0; next = queue.first) {
+    for (let next = queue.first; next !== undefined && this.#isDueBefore(watermark); next = queue.first) {
       queue.shift()
       // A key whose windows have changed since stands in the queue once more.
       if (this.#dueOf(next.entry) === next.due) this.#close(next.entry, watermark)
@@ -267,4 +274,5 @@ export class KeyedWindows<S> implements StatefulOperator, AllRows {
   }
 }
 
+const noMarks: readonly number[] = []
 const heldBy = <S>({ value }: Entry): Held<S> | undefined => value as Held<S> | undefined

@@ -3,6 +3,7 @@ import type { Slice } from '../batch/slice.ts'
 import type { TaskId } from '../task-id.ts'
 import type { FrozenMembership } from './membership-view.ts'
 import type { Task } from './task.ts'
+import type { BatchTimes } from './batch-times.ts'
 
 export interface Batch {
   readonly frozen: FrozenMembership
@@ -11,6 +12,5 @@ export interface Batch {
   readonly tasks: readonly Task[]
   /** Wall clock at the cut, ms. */
   readonly time: number
-  /** Monotonic clock at the cut, ms. */
-  readonly startedAt: number
+  readonly times: BatchTimes
 }

@@ -2,6 +2,7 @@
 import { CaudalError, ConfigurationError, FatalError, FencedError, LostError, StoreFencedError } from '../errors.ts'
 import type { ProducerState } from '../kafka/producer-lifecycle.ts'
 import type { PossibleWait } from './waits.ts'
+import type { WorkerParts } from './worker-parts.ts'
 import type { WorkerResources } from './worker-resources.ts'
 
 const backOffMsMax = 2000
@@ -29,6 +30,7 @@ export async function recover(resources: WorkerResources, error: unknown): Promi
   }
   parts.log.warn({ code: error.code, error: error.message }, 'the batch was given up: taking all tasks again')
   parts.metrics.add('caudal_retakes_total', 1, { cause: error.code })
+  countFencing(parts, error)
   if (producer.state !== 'ready') {
     parts.metrics.add('caudal_transactions_total', 1, { outcome: producer.state === 'uncertain' ? 'uncertain' : 'aborted' })
   }
@@ -60,6 +62,11 @@ async function abortWhatIsOpen({ producer, parts }: WorkerResources): Promise<vo
 const isMendable = (error: unknown): error is CaudalError =>
   error instanceof CaudalError && !(error instanceof FatalError) && !(error instanceof ConfigurationError)
 
+function countFencing({ metrics }: WorkerParts, error: CaudalError): void {
+  if (error instanceof FencedError || error instanceof StoreFencedError)
+    metrics.add('caudal_fencings_total', 1, { cause: error.code })
+}
+
 /** True when the producer is settled; it takes as long as it takes, and each attempt is progress. False when mail came in. */
 async function settle(resources: WorkerResources, first: Settling): Promise<boolean> {
   const wait = resources.waits.for('producer')
@@ -84,6 +91,7 @@ async function whenSettled(resources: WorkerResources, first: Settling, wait: Po
       if (!isMendable(error)) throw error
       if (resources.interrupted()) return false
       if (error instanceof FencedError) how = 'ask'
+      countFencing(parts, error)
       parts.log.warn({ error: error.message, attempt }, 'the producer is not settled yet: trying again')
       wait.tell(`settles its last transaction with Kafka before it goes on: ${error.message}`)
       await parts.clock.sleep(Math.min(backOffMsMax, 20 * 2 ** attempt))

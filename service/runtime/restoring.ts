@@ -36,7 +36,8 @@ interface ToRestore {
 
 /** @throws FatalError where the changelog cannot be read as one; StoppedError when aborted */
 export async function restoreStore(context: TakingContext, store: ToRestore): Promise<RestoredStore | 'again'> {
-  const { plan, cluster } = context
+  const { plan, cluster, clock, metrics } = context
+  const begin = clock.monotonic()
   const changelog = plan.changelogOf(store.spec.name)
   const { partition } = parseTaskId(store.id)
   const changelogId = (await cluster.topics([changelog])).get(changelog)?.id ?? ''
@@ -55,12 +56,14 @@ export async function restoreStore(context: TakingContext, store: ToRestore): Pr
     const progress = await follow(context, { store, feed, marker, from, end, behind })
     if (progress === 'again') return 'again'
     const { spec, handle } = store
+    metrics.observe('caudal_restore_duration_seconds', (clock.monotonic() - begin) / 1000, { store: spec.name })
     const position = Math.max(end, marker.position)
     const at = { position, chunk: 0 }
     const counts = await untilAvailable(context, { store: spec.name, task: store.id }, () => countEntries(handle, at))
     return { spec, handle, changelog, changelogId, position, counts, progress }
   } finally {
     behind.end()
+    metrics.set('caudal_restore_remaining_records', 0, { store: store.spec.name, partition: String(partition) })
     context.changelogs.remove(feed)
   }
 }
@@ -81,6 +84,7 @@ async function trustedMarker(
       { store: spec.name, task: id, marker: handle.marker, end },
       'the store does not fit its changelog: building it anew',
     )
+    context.metrics.add('caudal_store_rebuilds_total', 1, { store: spec.name })
   }
   await untilAvailable(context, { store: spec.name, task: id }, () => handle.rebuild(earliest))
   return { position: earliest, chunk: 0 }
@@ -99,7 +103,8 @@ async function follow(
   context: TakingContext,
   { store, feed, marker, from, end, behind }: Following,
 ): Promise<ProgressRecord | null | 'again'> {
-  const { clock, signal, post } = context
+  const { clock, signal, post, metrics } = context
+  const label = { store: store.spec.name }
   let applied = marker
   let position = from
   let progress: ProgressRecord | null = null
@@ -124,6 +129,9 @@ async function follow(
     applied = await applyWrites(context, store, { from: applied, to: Math.min(position, end), writes: read.writes })
     stuckSince = clock.monotonic()
     post({ kind: 'restoring', task: store.id, store: store.spec.name, done: position - from, total: end - from })
+    metrics.add('caudal_restored_records_total', chunk.columns.count, label)
+    const remaining = Math.max(0, end - position)
+    metrics.set('caudal_restore_remaining_records', remaining, { ...label, partition: String(feed.partition) })
   }
   return progress
 }

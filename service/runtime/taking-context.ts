@@ -4,6 +4,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import type { Fetcher } from '../kafka/fetcher.ts'
 import type { AskLimits } from '../kafka/leader-requests.ts'
 import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
 import type { StoreBackend } from '../state/store-backend.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { FromWorker, Membership } from './seam.ts'
@@ -19,6 +20,7 @@ export interface TakingContext {
   /** Reads changelogs, apart from the input. */
   readonly changelogs: Fetcher
   readonly log: Log
+  readonly metrics: Metrics
   readonly post: (message: FromWorker) => void
   readonly waits: Waits
   readonly progress: () => void

@@ -26,11 +26,11 @@ import { StoreWaits } from './store-waits.ts'
 import { TopicFacts } from './topic-facts.ts'
 import { Waits } from './waits.ts'
 import { WatchedWire } from './watched-wire.ts'
+import { WorkerFigures } from './worker-figures.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
 /** Short, as the long polls of several takings stand behind one another on a connection. */
 const restoreWaitMs = 20
-const reportEveryMs = 1000
 const watchEveryMs = 1000
 /** How often event time is looked at where no trigger does so. */
 const timeEveryMs = 100
@@ -62,11 +62,10 @@ export class WorkerResources {
   readonly purge: RepartitionPurge
   readonly waits: Waits
   readonly #ended = new AbortController()
-  readonly #held: HeldWatermarks
+  readonly figures: WorkerFigures
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
   #frozen: FrozenMembership | null = null
-  #reportedAt = Number.NEGATIVE_INFINITY
   readonly #fetching: FetcherOptions
 
   constructor(parts: WorkerParts, loop: Loop) {
@@ -111,7 +110,6 @@ export class WorkerResources {
       compression: settings.compression,
     })
     this.printed = new PrintedRows(parts.post)
-    this.#held = new HeldWatermarks(parts)
     this.purge = new RepartitionPurge({ plan: parts.plan, cluster, clock, log })
     this.tasks = new TaskSet({
       clock,
@@ -121,6 +119,19 @@ export class WorkerResources {
       close: (task) => this.#close(task),
       heartbeat: (signal) => this.heartbeatAnswered(signal),
       wake: loop.wake,
+    })
+    const { tasks, queue, cache } = this
+    const internal = parts.plan.internalTopics
+    const repartitions = new Set(internal.flatMap(({ kind, name }) => (kind === 'repartition' ? name : [])))
+    this.figures = new WorkerFigures({
+      metrics,
+      clock,
+      settings,
+      tasks,
+      queue,
+      cache,
+      held: new HeldWatermarks(parts),
+      isRepartition: (topic) => repartitions.has(topic),
     })
   }
 
@@ -168,38 +179,12 @@ export class WorkerResources {
     while (!signal.aborted && (await this.heartbeats.ask()) !== 'ok') await this.parts.clock.sleep(100, signal)
   }
 
-  /** Observes one part of a batch, from `since` to now; returns now. */
-  observePart(part: string, since: number): number {
-    const now = this.parts.clock.monotonic()
-    this.parts.metrics.observe('caudal_batch_part_duration_seconds', (now - since) / 1000, { part })
-    return now
-  }
-
   /** A batch was committed. */
   committed(batch: Batch): void {
-    const { metrics, clock } = this.parts
-    metrics.observe('caudal_batch_duration_seconds', (clock.monotonic() - batch.startedAt) / 1000)
-    for (const slices of batch.slices.values()) {
-      for (const { topic, from, to } of slices) metrics.add('caudal_records_in_total', to - from, { topic })
-    }
-    for (const [topic, count] of this.outputs.recordCounts()) metrics.add('caudal_records_out_total', count, { topic })
+    this.figures.committed(batch, this.outputs.recordCounts())
     this.outputs.recycle()
     this.printed.flush(batch.time)
     this.purge.committed(batch.tasks)
-  }
-
-  /** Figures that are as of now; at most once a second, however fast the loop is. */
-  report(): void {
-    const { metrics, clock } = this.parts
-    if (clock.monotonic() - this.#reportedAt < reportEveryMs) return
-    this.#reportedAt = clock.monotonic()
-    metrics.set('caudal_cache_bytes', this.cache.bytes)
-    metrics.set('caudal_apply_queue_bytes', this.queue.bytes)
-    metrics.set('caudal_tasks', this.tasks.running.size, { state: 'running' })
-    metrics.set('caudal_tasks', this.tasks.takingCount, { state: 'restoring' })
-    const tasks = [...this.tasks.running.values()]
-    for (const { feeds } of tasks) for (const feed of feeds) reportLag(metrics, feed)
-    this.#held.look(tasks.flatMap(({ time }) => time?.quiet() ?? []))
   }
 
   /** A stop with grace: what was committed reaches the backend, if that is not away for the time given. */
@@ -236,7 +221,7 @@ export class WorkerResources {
   }
 
   #takingParts() {
-    const { plan, ids, clock, backend, log, post, flags } = this.parts
+    const { plan, ids, clock, backend, log, metrics, post, flags } = this.parts
     return {
       plan,
       group: ids.group,
@@ -245,6 +230,7 @@ export class WorkerResources {
       clock,
       backend,
       log,
+      metrics,
       post,
       waits: this.waits,
       progress: () => flags.advance(),
@@ -295,10 +281,4 @@ export class WorkerResources {
       view.discard()
     }
   }
-}
-
-function reportLag(metrics: WorkerParts['metrics'], feed: Task['feeds'][number]): void {
-  const buffered = feed.chunks.reduce((sum, chunk) => sum + chunk.columns.count, 0)
-  const lag = Math.max(0, feed.highWatermark - feed.position) + buffered
-  metrics.set('caudal_lag_records', lag, { topic: feed.topic, partition: String(feed.partition) })
 }

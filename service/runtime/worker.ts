@@ -2,6 +2,7 @@
 import { RetakeError, StoreUnavailableError } from '../errors.ts'
 import type { Task } from './task.ts'
 import type { Batch } from './batch.ts'
+import { BatchTimes } from './batch-times.ts'
 import { announceActivity, applyBatch, commitBatch, produceBatch } from './batch-transaction.ts'
 import { recover, startProducer } from './recovery.ts'
 import type { ToWorker } from './seam.ts'
@@ -48,6 +49,11 @@ export class Worker {
     this.#mail.push(message)
     this.#wake.abort()
     this.#interruption.abort()
+  }
+
+  /** Brings the figures up to date that are as of now; also to be called while the loop waits, or nobody would see for what. */
+  report(): void {
+    this.#resources.figures.report()
   }
 
   async run(): Promise<void> {
@@ -136,7 +142,7 @@ export class Worker {
     flags.advance()
     if (this.#mail.length > 0) return
     await resources.raiseFailures()
-    resources.report()
+    this.report()
     const batch = this.#cut()
     flags.busy = batch !== null || resources.tasks.takingCount > 0
     if (batch === null) return
@@ -147,22 +153,24 @@ export class Worker {
       task.pipeline.begin({ time: batch.time, number: task.batch })
       for (const slice of batch.slices.get(task.id) ?? []) task.pipeline.accept(slice)
     }
+    batch.times.end('decode')
 
     // 3.
     const stages = Math.max(...batch.tasks.map(({ pipeline }) => pipeline.stages.length))
     for (let stage = 0; stage < stages; stage++) {
       await this.#load(batch.tasks, stage)
+      batch.times.end('load')
       for (const { pipeline } of batch.tasks) pipeline.stages[stage]?.run()
+      batch.times.end('run')
     }
-    const ran = resources.observePart('run', batch.startedAt)
 
     // 4.
     const segments = await produceBatch(resources, batch)
-    const produced = resources.observePart('produce', ran)
+    batch.times.end('produce')
 
     // 5.
     await commitBatch(resources, batch, segments)
-    resources.observePart('commit', produced)
+    batch.times.end('commit')
 
     // 6.
     for (const { pipeline } of batch.tasks) pipeline.end()
@@ -175,6 +183,7 @@ export class Worker {
     const frozen = membership.current
     this.#leftover = false
     if (frozen === null || tasks.running.size === 0) return null
+    const times = new BatchTimes(clock)
     const feeds = new Map([...tasks.running].map(([id, task]) => [id, task.feeds]))
     const { slices, leftover } = cut(feeds, {
       recordsMax: settings.batchRecordsMax,
@@ -187,7 +196,8 @@ export class Worker {
     const due = new Set([...tasks.running.values()].filter((task) => task.observeTime(now)))
     const touched = [...tasks.running.values()].filter((task) => due.has(task) || (slices.get(task.id)?.length ?? 0) > 0)
     if (touched.length === 0) return null
-    return { frozen, slices, tasks: touched, time: now.wall, startedAt: now.monotonic }
+    times.end('cut')
+    return { frozen, slices, tasks: touched, time: now.wall, times }
   }
 
   /** The state backend being away is waited for, until there is mail: a revocation or a stop must not wait for Redis. */

@@ -1,10 +1,11 @@
-/** Kafka and Redis on this machine for `caudal dev`, the tests and the benchmarks: given addresses, plain processes, or none (memory). */
+/** Kafka and Redis on this machine for `caudal dev`, the tests and the benchmarks: given addresses, plain processes, containers, or none (memory). */
 import { mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
 import { ConfigurationError, StoppedError } from '../errors.ts'
 import { fetchKafka, fetchRedis, missingForKafka } from './artifacts.ts'
+import { missingForDocker, startContainers } from './docker-sandbox.ts'
 import { freePorts } from './free-port.ts'
 import { GuardedProcesses } from './guarded-processes.ts'
 import { KafkaProcesses } from './kafka-processes.ts'
@@ -12,11 +13,11 @@ import { PortTakenError } from './readiness.ts'
 import { RedisProcess } from './redis-process.ts'
 import type { Starting } from './starting.ts'
 
-export const sandboxKinds = ['auto', 'given', 'processes', 'memory'] as const
+export const sandboxKinds = ['auto', 'given', 'processes', 'docker', 'memory'] as const
 export type SandboxKind = (typeof sandboxKinds)[number]
 
 export interface SandboxOptions {
-  /** Default `auto`: given addresses, else processes, else memory. */
+  /** Default `auto`: given addresses, else processes, else containers, else memory. */
   readonly kind?: SandboxKind | undefined
   readonly kafkaBrokers?: readonly string[] | undefined
   readonly redisUrl?: string | undefined
@@ -24,8 +25,9 @@ export interface SandboxOptions {
   readonly progress: (line: string) => void
   /** Where the sandbox makes a directory for its data, which it removes in the end. Default: the system's temporary directory. */
   readonly directory?: string | undefined
-  /** Broker settings over those of the sandbox. */
+  /** Broker settings over those of the sandbox; not for containers. */
   readonly kafkaProperties?: Readonly<Record<string, string>> | undefined
+  /** Of containers there is one. */
   readonly brokers?: 1 | 3 | undefined
   /** Stops a start that is under way: it rejects with StoppedError and leaves nothing behind. */
   readonly signal?: AbortSignal | undefined
@@ -41,9 +43,16 @@ export interface Sandbox {
   readonly kafka?: Pick<KafkaProcesses, 'pids' | 'kill' | 'restart'>
   /** Present where the sandbox runs Redis itself. */
   readonly redis?: Pick<RedisProcess, 'pid' | 'kill' | 'restart'>
-  /** Ends all processes and removes their data. What was started ends with this process in any case. */
+  /** Ends all processes or containers and removes their data. Processes end with this one in any case; containers of one that was killed are removed by the next start. */
   stop(): Promise<void>
 }
+
+/** What this machine lacks for a kind, as a reason for people; null where it is to be had. */
+export interface Probes {
+  readonly processes: () => string | null
+  readonly docker: () => Promise<string | null>
+}
+const realProbes: Probes = { processes: missingForKafka, docker: missingForDocker }
 
 const portTriesMax = 4
 const nothing = async () => {}
@@ -52,17 +61,22 @@ const nothing = async () => {}
  * Starts the sandbox.
  * @throws ConfigurationError when the kind asked for is not to be had here; FatalError when a download or a server fails, with the end of its log
  */
-export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+export async function startSandbox(options: SandboxOptions, probes: Probes = realProbes): Promise<Sandbox> {
   const { kind = 'auto', kafkaBrokers = [], redisUrl = null } = options
   const given = kafkaBrokers.length > 0
   if (kind === 'given' && !given)
     throw new ConfigurationError(['sandbox.kind is "given", but kafka.brokers is not: give the addresses of a Kafka cluster'])
   if (kind === 'given' || (kind === 'auto' && given)) return { kind: 'given', kafkaBrokers, redisUrl, stop: nothing }
   if (kind === 'memory') return memory()
-  const missing = missingForKafka()
-  if (missing === null) return startProcesses(options)
-  if (kind === 'processes') throw new ConfigurationError([`sandbox.kind is "processes", but ${missing}`])
-  options.progress(`no real Kafka: ${missing}. An in-memory Kafka takes its place; what it holds ends with this process.`)
+  const noProcesses = kind === 'docker' ? 'not asked for' : probes.processes()
+  if (noProcesses === null) return startProcesses(options)
+  if (kind === 'processes') throw new ConfigurationError([`sandbox.kind is "processes", but ${noProcesses}`])
+  const noDocker = await probes.docker()
+  if (noDocker === null) return { kind: 'docker', ...(await startContainers(options)) }
+  if (kind === 'docker') throw new ConfigurationError([`sandbox.kind is "docker", but ${noDocker}`])
+  options.progress(
+    `no real Kafka: ${noProcesses}, and ${noDocker}. An in-memory Kafka takes its place; what it holds ends with this process.`,
+  )
   return memory()
 }
 

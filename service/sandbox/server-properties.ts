@@ -6,25 +6,11 @@ export interface KafkaNode {
   readonly controllerPort: number
 }
 
-/** The text of a node's `server.properties`; `properties` go over the sandbox's own. */
-export function nodeProperties(
-  node: KafkaNode,
-  nodes: readonly KafkaNode[],
-  data: string,
-  properties: Readonly<Record<string, string>>,
-): string {
-  const replicas = nodes.length < 3 ? 1 : 3
-  const inSync = nodes.length < 3 ? 1 : 2
-  const all: Record<string, string | number> = {
-    'process.roles': 'broker,controller',
-    'node.id': node.id,
-    'controller.quorum.voters': nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'log.dirs': data,
+/** What all sandboxes of so many brokers share: everything but addresses, roles and directories. */
+export function brokerSettings(brokers: number): Readonly<Record<string, string | number>> {
+  const replicas = brokers < 3 ? 1 : 3
+  const inSync = brokers < 3 ? 1 : 2
+  return {
     'num.partitions': 1,
     'num.network.threads': 2,
     'num.io.threads': 4,
@@ -49,6 +35,27 @@ export function nodeProperties(
     'broker.heartbeat.interval.ms': 1_000,
     // Retention goes by the stamps of records, and those of tests lie in the past.
     'log.retention.ms': -1,
+  }
+}
+
+/** The text of a node's `server.properties`; `properties` go over the sandbox's own. */
+export function nodeProperties(
+  node: KafkaNode,
+  nodes: readonly KafkaNode[],
+  data: string,
+  properties: Readonly<Record<string, string>>,
+): string {
+  const all: Record<string, string | number> = {
+    'process.roles': 'broker,controller',
+    'node.id': node.id,
+    'controller.quorum.voters': nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': data,
+    ...brokerSettings(nodes.length),
   }
   return Object.entries({ ...all, ...properties })
     .map(([name, value]) => `${name}=${value}\n`)

@@ -78,6 +78,8 @@ export const entrySize = (key: string, encodedBytes: number): number => 200 + ke
 export class EntryCache {
   readonly #bytesMax: number
   #bytes = 0
+  #used = 0
+  #loaded = 0
   /** Those that nobody uses just now; entries in use or pinned are in no list, so that nothing can evict them. */
   readonly #idle: LRUCache<CachedEntry, true>
   constructor(bytesMax: number) {
@@ -92,6 +94,26 @@ export class EntryCache {
   /** Of all entries, those in use and pinned ones included. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** A batch ends that used so many entries. */
+  countUsed(entries: number): void {
+    this.#used += entries
+  }
+
+  /** The store backend was asked for so many entries that a batch uses. */
+  countLoaded(entries: number): void {
+    this.#loaded += entries
+  }
+
+  /** How many entries batches used since the last call, and for how many of them the store backend was asked. */
+  takeLookups(): { readonly used: number; readonly loaded: number } {
+    // A batch under way has asked already, and its uses count when it ends: `loaded` must not run ahead.
+    const loaded = Math.min(this.#loaded, this.#used)
+    const taken = { used: this.#used, loaded }
+    this.#used = 0
+    this.#loaded -= loaded
+    return taken
   }
 
   /** Counts a new entry. */

@@ -31,6 +31,7 @@ export interface BucketTimes {
 export class CountedEntries implements BucketTimes {
   /** How many keyed entries there are. */
   keyed = 0
+  #bucketed = 0
   #times: number[] = []
   readonly #counts = new Map<number, number>()
 
@@ -38,8 +39,14 @@ export class CountedEntries implements BucketTimes {
   reset({ keyed, buckets }: EntryCounts): void {
     this.keyed = keyed
     this.#counts.clear()
+    this.#bucketed = buckets.reduce((sum, { entries }) => sum + entries, 0)
     for (const { time, entries } of buckets) this.#counts.set(time, entries)
     this.#times = [...this.#counts.keys()].sort((a, b) => a - b)
+  }
+
+  /** Keyed entries and those of all buckets. */
+  get all(): number {
+    return this.keyed + this.#bucketed
   }
 
   get size(): number {
@@ -61,6 +68,7 @@ export class CountedEntries implements BucketTimes {
   /** An entry appeared in the bucket. */
   add(time: number): void {
     const count = this.entries(time)
+    this.#bucketed += 1
     this.#counts.set(time, count + 1)
     if (count === 0) this.#times.splice(this.#firstAfter(time), 0, time)
   }
@@ -68,6 +76,7 @@ export class CountedEntries implements BucketTimes {
   /** An entry of the bucket is gone. */
   remove(time: number): void {
     const count = this.entries(time)
+    if (count > 0) this.#bucketed -= 1
     if (count > 1) {
       this.#counts.set(time, count - 1)
       return

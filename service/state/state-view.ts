@@ -72,6 +72,11 @@ export class StateView {
     this.moved({ position, chunk: 0 })
   }
 
+  /** How many entries the store holds, the changes of the batch under way included. */
+  get entryCount(): number {
+    return this.#counts.all
+  }
+
   /** Where the store is known to stand. */
   get marker(): Marker {
     return this.#marker
@@ -79,7 +84,9 @@ export class StateView {
 
   /** Lets the entries of the batch before go, as far as their changes are applied. */
   beginBatch(): void {
-    for (const entry of this.#batch.begin()) if (entry.pins <= 0) entry.owner.release(entry)
+    const used = this.#batch.begin()
+    this.#cache.countUsed(used.length)
+    for (const entry of used) if (entry.pins <= 0) entry.owner.release(entry)
     this.#scans.beginBatch()
     this.#buckets.beginBatch((time) => this.#scans.drop(time))
   }
@@ -193,7 +200,7 @@ export class StateView {
     this.#scans.clear()
     this.#counts.reset(nothing)
     this.#unapplied.clear()
-    this.#batch.begin()
+    this.#cache.countUsed(this.#batch.begin().length)
     this.#handle = null
   }
 
@@ -215,8 +222,11 @@ export class StateView {
       await loadPieces([...pieces, ...scans.map((scan) => () => scan.load())])
     } finally {
       // A batch that was dropped in the meantime has nothing missing.
-      if (this.#handle === handle)
-        for (const entry of entries) if (!entry.loaded && entry.usedIn === this.#batch.number) this.#batch.missing.push(entry)
+      if (this.#handle === handle) {
+        const missing = entries.filter((entry) => !entry.loaded && entry.usedIn === this.#batch.number)
+        this.#batch.missing = [...this.#batch.missing, ...missing]
+        this.#cache.countLoaded(entries.length - missing.length)
+      }
     }
   }
 

@@ -52,7 +52,7 @@ suite('command line', { concurrency: 2 }, () => {
   test('no command: the help, on standard error, with exit code 2', async () => {
     const { code, out, error } = await caudal([])
     assert.deepEqual([code, out], [2, ''])
-    assert.match(error, /a command is needed: run, dev, try, describe\n[^]*Usage:/)
+    assert.match(error, /a command is needed: run, dev, try, describe, feed\n[^]*Usage:/)
   })
 
   test('describe needs no configuration', async () => {

@@ -8,6 +8,7 @@ import { errorCode } from '../../service/kafka/wire/error-codes.ts'
 import type { Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import { bootstrapNode, type Wire } from '../../service/kafka/wire/wire.ts'
 import { type Log, type LogFields, silentLog } from '../../service/log.ts'
+import type { Metrics } from '../../service/metrics.ts'
 import { ManualClock } from '../../service/memory/manual-clock.ts'
 import { MemoryKafka, type MemoryKafkaOptions } from '../../service/memory/memory-kafka.ts'
 import { localProcess, type LocalProcessParts } from '../../service/runtime/local-process.ts'
@@ -37,6 +38,7 @@ export interface ProcessOptions {
   readonly membership?: Partial<LocalProcessParts['membership']>
   readonly shutdownTimeoutMs?: number
   readonly workers?: number
+  readonly metrics?: Metrics
   /** Instead of what the bed was opened with: another version of the topology, prepared. */
   readonly prepared?: Prepared
 }
@@ -106,6 +108,7 @@ export class BedProcess {
       shutdownTimeoutMs: options.shutdownTimeoutMs ?? 5000,
       workers,
       log,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     })
     void this.supervisor.outcome.then((outcome) => {
       this.outcome = outcome

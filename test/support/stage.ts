@@ -14,6 +14,8 @@ export interface StageOptions {
   readonly test: TestContext
   /** Begins the application's name. */
   readonly name: string
+  /** A file in `topologies/`. Default: `copy-and-sums.ts`, which alone `finish` and `check` are for. */
+  readonly topology?: string
   readonly redisUrl: string | null
   /** One process each; null: a dynamic member. */
   readonly instances: readonly (string | null)[]
@@ -54,7 +56,7 @@ export class Stage {
     this.workers = instances.map(
       (instance, index) =>
         new WorkerProcess({
-          topology: 'copy-and-sums.ts',
+          topology: options.topology ?? 'copy-and-sums.ts',
           environment: { TEST_TOPICS: this.application, TEST_GATE: this.gates[index]?.path ?? '' },
           flags: instance === null ? all : { ...all, 'instance-id': instance },
         }),

@@ -130,6 +130,11 @@ export class WorkerProcess {
     }))
   }
 
+  /** Of its pages, without a slash at its end; empty until it has said it. */
+  get url(): string {
+    return /status: (\S+)\/$/m.exec(this.output)?.[1] ?? ''
+  }
+
   /** Its metrics, as Prometheus gets them. */
   metrics(): Promise<string> {
     return this.#page('/metrics')
@@ -142,8 +147,8 @@ export class WorkerProcess {
   }
 
   async #page(path: string): Promise<string> {
-    const url = /status: (\S+)\/$/m.exec(this.output)?.[1]
-    if (url === undefined) return ''
+    const { url } = this
+    if (url === '') return ''
     try {
       return await (await fetch(url + path, { signal: AbortSignal.timeout(2_000) })).text()
     } catch (ignored) {

@@ -47,7 +47,7 @@ suite('command line', () => {
   })
 
   for (const [words, ...defects] of [
-    ['', 'a command is needed: run, dev, try, describe'],
+    ['', 'a command is needed: run, dev, try, describe, feed'],
     ['rnu a.ts', 'rnu: unknown command; did you mean run?'],
     ['run a.ts b.ts', 'b.ts: one word too many; caudal run takes one file'],
     ['run a.ts --worker 3', '--worker: unknown option; did you mean --workers?'],

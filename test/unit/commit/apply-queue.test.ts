@@ -166,6 +166,26 @@ describe('apply queue', () => {
     assert.throws(() => queue.enqueue(gap), FatalError)
   })
 
+  it('says what a store waits for, and since when', async () => {
+    const { queue, open } = await setUp()
+    const a = await open('a')
+    const { handle, waiting } = held(a.handle)
+    assert.deepEqual(queue.lag(handle), { bytes: 0, since: null })
+    const before = systemClock.monotonic()
+    for (const from of [0, 5]) queue.enqueue({ ...(await segment(a, from, from + 5, { k: `${from}` })), handle })
+    const { bytes, since } = queue.lag(handle)
+    assert.equal(bytes, 200)
+    assert.ok(since !== null && since >= before && since <= systemClock.monotonic())
+    waiting.shift()?.()
+    await turn()
+    const next = queue.lag(handle)
+    assert.equal(next.bytes, 100)
+    assert.ok(next.since !== null && next.since >= since)
+    waiting.shift()?.()
+    await queue.drained()
+    assert.deepEqual(queue.lag(handle), { bytes: 0, since: null })
+  })
+
   it('repeats a chunk until its outcome is known, each attempt being progress', async () => {
     const { queue, store, open, slept, attempts } = await setUp()
     const a = await open('a')

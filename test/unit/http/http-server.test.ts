@@ -46,7 +46,7 @@ test('the pages answer', async () => {
     assert.match(await text.text(), /^spend is starting .*\nunready +waiting for a broker/)
     const page = await get('/metrics')
     assert.match(page.type, /^text\/plain; version=0\.0\.4/)
-    assert.match(page.text, /caudal_rebalances_total 2\n/)
+    assert.match(page.text, /caudal_rebalances_total\{topology="spend"\} 2\n/)
     assert.equal((await get('/topology')).text, 'Topology: spend')
     assert.match((await get('/')).text, /caudal · spend · starting/)
     assert.equal((await get('/nothing')).status, 404)

@@ -286,7 +286,7 @@ describe('a close of many sessions', () => {
     for (let i = 0; i < keys; i += 5000) await bed.batch(many.slice(i, i + 5000))
     await bed.batch([[10_000, 'last']])
     const first = bed.read()
-    assert.ok(first.length > 1900 && first.length < 2400, String(first.length))
+    assert.ok(first.length > 900 && first.length < 1400, String(first.length))
     assert.ok(bed.isDue)
     assert.ok(bed.output <= 99)
     const rest = new Set(many.map(([, key]) => key))
@@ -297,7 +297,7 @@ describe('a close of many sessions', () => {
     await bed.crash()
     let batches = 0
     for (; bed.isDue; batches += 1) await bed.batch()
-    assert.ok(batches <= 2, String(batches))
+    assert.ok(batches <= 4, String(batches))
     assert.equal(bed.output, 10_100 - 1000)
     await bed.finish()
     assert.deepEqual(bed.stored, { keyed: 0, marks: 0, buckets: 0 })

@@ -7,6 +7,7 @@ import { float64 } from '../../../service/index.ts'
 import { Fetcher } from '../../../service/kafka/fetcher.ts'
 import { RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
 import { silentLog } from '../../../service/log.ts'
+import { noMetrics } from '../../../service/metrics.ts'
 import { type RestoredStore, restoreStore } from '../../../service/runtime/restoring.ts'
 import { bucketBytes } from '../../../service/state/bucket-bytes.ts'
 import { Waits } from '../../../service/runtime/waits.ts'
@@ -148,14 +149,8 @@ describe('a store with buckets', () => {
     const { cluster, clock } = bed
     const limits = { maxWaitMs: 20, partitionBytesMax: 1 << 18, readAheadBytesMax: 1 << 20 }
     const changelogs = new Fetcher({ cluster, clock, isolation: 'read_committed', ...limits })
-    const nothing = {
-      group: application,
-      transactionalId: 'app.me.0',
-      log: silentLog,
-      post: () => {},
-      progress: () => {},
-      waits: new Waits(clock),
-    }
+    const silent = { log: silentLog, metrics: noMetrics, post: () => {}, progress: () => {}, waits: new Waits(clock) }
+    const nothing = { group: application, transactionalId: 'app.me.0', ...silent }
     const member = { liveIds: () => [], membership: () => assert.fail(), signal: new AbortController().signal }
     const context = { plan: bed.prepared.plan, cluster, clock, backend, changelogs, ...nothing, ...member }
     const handle = await backend.acquire(store, (await cluster.topics([changelog])).get(changelog)?.id ?? '')

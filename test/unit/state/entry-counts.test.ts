@@ -9,7 +9,7 @@ it('knows the least time, and the times up to one, whatever comes and goes', () 
     fc.property(fc.uniqueArray(fc.integer({ min: -5, max: 5 })), fc.array(change), (start, changes) => {
       const counts = new Map(start.map((time) => [time, 2]))
       const buckets = new CountedEntries()
-      buckets.reset({ keyed: 0, buckets: start.map((time) => ({ time, entries: 2 })) })
+      buckets.reset({ keyed: 3, buckets: start.map((time) => ({ time, entries: 2 })) })
       for (const { time, grows } of changes) {
         const count = counts.get(time) ?? 0
         if (!grows && count === 0) continue
@@ -17,6 +17,10 @@ it('knows the least time, and the times up to one, whatever comes and goes', () 
         if (grows) buckets.add(time)
         else buckets.remove(time)
         const times = [...counts].flatMap(([one, left]) => (left > 0 ? [one] : [])).sort((a, b) => a - b)
+        assert.equal(
+          buckets.all,
+          [...counts.values()].reduce((sum, left) => sum + left, 3),
+        )
         assert.deepEqual([buckets.first, buckets.size, buckets.entries(time)], [times[0], times.length, counts.get(time)])
         for (const limit of [time, time + 0.5, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]) {
           assert.deepEqual(

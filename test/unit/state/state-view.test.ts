@@ -42,6 +42,25 @@ describe('state view', () => {
     assert.equal(loads, 1)
   })
 
+  it('counts what batches use, and what of it was not in memory', async () => {
+    const { store, cache, view } = await setUp()
+    view.entry('a')
+    view.entry('b')
+    await view.load()
+    view.entry('a')
+    assert.deepEqual(cache.takeLookups(), { used: 0, loaded: 0 }, 'a batch counts when it ends')
+    view.beginBatch()
+    assert.deepEqual(cache.takeLookups(), { used: 2, loaded: 2 })
+    view.entry('a')
+    view.entry('c')
+    store.fault = () => 'before'
+    await assert.rejects(async () => view.load())
+    store.fault = () => 'none'
+    await view.load()
+    view.discard()
+    assert.deepEqual(cache.takeLookups(), { used: 2, loaded: 1 }, 'what failed is asked for again, and counts once')
+  })
+
   it('loads many keys in bounded pieces', async () => {
     const { view, handle } = await setUp()
     const keys = Array.from({ length: 3300 }, (_, index) => `key-${index}`)
