@@ -68,7 +68,17 @@ test('what only delays results is told, and leaves it ready; so is what is as it
 test('each thing that stops work makes it unready', () => {
   const kinds = Object.keys(effects) as WaitingFor[]
   const unready = kinds.filter((kind) => !readiness({ ...status({}), reasons: [reason(kind)] }).ok)
-  assert.deepEqual(unready.toSorted(), ['coordinator', 'membership', 'producer', 'progress', 'restore', 'start', 'store', 'task'])
+  assert.deepEqual(unready.toSorted(), [
+    'coordinator',
+    'membership',
+    'producer',
+    'progress',
+    'registry',
+    'restore',
+    'start',
+    'store',
+    'task',
+  ])
   assert.equal(readiness(status({}, 'stopping')).ok, false)
 })
 

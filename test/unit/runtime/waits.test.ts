@@ -1,11 +1,15 @@
 /** The reasons of the health pages: how they are told, and each provoked on whole processes: what is waited for, by which task, since when, and its end. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { schemaRegistry } from '../../../service/codec/schema-registry.ts'
+import { json, stream, topology } from '../../../service/index.ts'
+import { outsideTransactions, RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
 import { ManualClock } from '../../../service/memory/manual-clock.ts'
 import type { Reason } from '../../../service/runtime/running.ts'
 import type { Wait, WaitingFor } from '../../../service/runtime/seam.ts'
 import { Waits } from '../../../service/runtime/waits.ts'
+import { FakeRegistry } from '../../support/fake-registry.ts'
 import { numbers } from '../../support/numbers.ts'
 import { type BedProcess, onBed, type ProcessBed, running } from '../../support/process-bed.ts'
 
@@ -160,6 +164,25 @@ describe('a worker that runs', () => {
         await bed.until('nothing is told', () => process.supervisor.status().reasons.length === 0)
       }))
   }
+
+  test('waits with its batch for a schema registry that is away', async () => {
+    const registry = await FakeRegistry.start()
+    registry.register('counted-value', { schema: JSON.stringify({ type: 'record', name: 'N', fields: [] }) })
+    const value = schemaRegistry({ url: registry.url }).avro<object>('counted-value')
+    const counted = topology('counted', stream('in', { value }).byKey().count('counted').to('out', { value: json() }))
+    await registry.close()
+    await onBed({ topology: counted }, async (bed) => {
+      const process = await started(bed)
+      const batch = new RecordBatchBuilder()
+      batch.append('a', Buffer.from([0, 0, 0, 0, 1]), bed.clock.now())
+      bed.kafka.append('in', 0, batch.finish(outsideTransactions))
+      await bed.until('it is told', () => /the schema registry is unreachable/.test(detailOf(process, 'registry')))
+      await registry.open()
+      await bed.drained('in')
+      await bed.until('nothing is told', () => process.supervisor.status().reasons.length === 0)
+    })
+    await registry.close()
+  })
 
   test('settles its producer for as long as Kafka does not let it', () =>
     onBed({ topology: numbers }, async (bed) => {
