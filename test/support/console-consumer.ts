@@ -3,6 +3,7 @@
  * shares nothing with it. Of the service it takes only where the sandbox keeps the jars.
  */
 import { spawn } from 'node:child_process'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { fetchKafka, fetchKafkaTools } from '../../service/sandbox/artifacts.ts'
 
@@ -19,7 +20,7 @@ export interface ReadRecord {
 export interface ReadOptions {
   readonly brokers: readonly string[]
   readonly topic: string
-  /** Reading ends when nothing came for so long. Default 5 000. */
+  /** Reading ends when nothing came for so long; longer on a machine that has more to do than it can. Default 5 000. */
   readonly idleTimeoutMs?: number
   /** Reading also ends after so many records. */
   readonly expectedCount?: number
@@ -54,6 +55,9 @@ const toolTimeoutMs = 300_000
 const javaOptions = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
 const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, '../../service/sandbox/log4j2.yaml')}`
 
+/** How many times as long as usual things take: with many processes for each core a reader may not even have joined its group in time. */
+const slowness = (): number => Math.max(1, (loadavg()[0] ?? 0) / (2 * availableParallelism()))
+
 /** All records of the topic that a read_committed reader sees from its beginning, by partition and offset. */
 export async function readCommitted({ brokers, topic, group, ...options }: ReadOptions): Promise<readonly ReadRecord[]> {
   const shown = ['timestamp', 'partition', 'offset', 'headers', 'key', 'value'].map((field) => `print.${field}=true`)
@@ -62,7 +66,7 @@ export async function readCommitted({ brokers, topic, group, ...options }: ReadO
     '--from-beginning',
     ...pairs('--topic', [topic]),
     ...pairs('--isolation-level', ['read_committed']),
-    ...pairs('--timeout-ms', [`${options.idleTimeoutMs ?? 5_000}`]),
+    ...pairs('--timeout-ms', [`${Math.round((options.idleTimeoutMs ?? 5_000) * slowness())}`]),
     ...pairs('--max-messages', options.expectedCount === undefined ? [] : [`${options.expectedCount}`]),
     ...pairs('--group', group === undefined ? [] : [group]),
     ...pairs(
@@ -134,7 +138,7 @@ export async function transactionLogRecords(brokers: readonly string[], transact
     '--from-beginning',
     ...pairs('--topic', ['__transaction_state']),
     ...pairs('--formatter', ['org.apache.kafka.tools.consumer.TransactionLogMessageFormatter']),
-    ...pairs('--timeout-ms', ['5000']),
+    ...pairs('--timeout-ms', [`${Math.round(5_000 * slowness())}`]),
   ])
   // One JSON text after the other, without anything between them.
   return stdout.split(`{"transactionalId":"${transactionalId}"}`).length - 1
