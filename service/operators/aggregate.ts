@@ -6,7 +6,7 @@ import type { Entry, StateView } from '../state/state-view.ts'
 import type { AggregateNode, Value } from '../topology/node.ts'
 import type { Watermark } from '../time/watermark.ts'
 import type { AllRows } from './all-rows.ts'
-import { refusePromise } from './policies.ts'
+import { fold } from './fold.ts'
 import type { StatefulOperator } from './stateful.ts'
 
 export interface AggregateParts {
@@ -94,11 +94,9 @@ export class Aggregate implements StatefulOperator, AllRows {
   }
 
   #fold(entry: Entry, value: Value, record: StreamRecord): void {
-    const { initial, add } = this.#node
     let aggregate: Value
     try {
-      aggregate = add(entry.value === undefined ? initial(record.key) : entry.value, value, record)
-      if (aggregate instanceof Promise) throw refusePromise(aggregate)
+      aggregate = fold(this.#node, entry.value, value, record)
     } catch (error) {
       return this.#failed(this.#operator, error, record)
     }

@@ -5,11 +5,11 @@ import type { Entry, Scanned, StateView } from '../state/state-view.ts'
 import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
 import type { AllRows } from './all-rows.ts'
+import { fold } from './fold.ts'
 import { OpenRows, type OpenWindow, type WindowChange } from './open-rows.ts'
-import { refusePromise } from './policies.ts'
 import type { StatefulOperator } from './stateful.ts'
 import { WindowOutput } from './window-output.ts'
-import type { WindowParts } from './window-parts.ts'
+import { tooLate, type WindowParts } from './window-parts.ts'
 import { type Bounds, WindowRows } from './window-rows.ts'
 
 type AlignedWindowsParts = WindowParts<Alignment>
@@ -74,7 +74,7 @@ export class AlignedWindows implements StatefulOperator, AllRows {
    */
   readonly push: Push = (value, record) => {
     const watermark = this.#parts.input.value
-    if (!this.#claim(record, watermark)) return this.#tooLate(value, record)
+    if (!this.#claim(record, watermark)) return tooLate(this.#parts, value, record)
     this.#closable += this.#claimed.length
     if (this.#records.length === 0 && watermark < this.#closesAt && this.#claimed.every(({ loaded }) => loaded)) {
       this.#fold(value, record)
@@ -159,21 +159,12 @@ export class AlignedWindows implements StatefulOperator, AllRows {
     return this.#claimed.length > 0
   }
 
-  #tooLate(value: Value, record: StreamRecord): void {
-    this.#parts.late(record, 'all')
-    this.#parts.outlets.late?.(value, record)
-  }
-
   /** Into all of its windows or, where user code throws, into none. */
   #fold(value: Value, record: StreamRecord): void {
     const { node, failed, late } = this.#parts
     const aggregates: Value[] = []
     try {
-      for (const { value: before } of this.#claimed) {
-        const aggregate = node.add(before === undefined ? node.initial(record.key) : before, value, record)
-        if (aggregate instanceof Promise) throw refusePromise(aggregate)
-        aggregates.push(aggregate)
-      }
+      for (const { value: before } of this.#claimed) aggregates.push(fold(node, before, value, record))
     } catch (error) {
       return failed(this.#operator, error, record)
     }

@@ -4,11 +4,11 @@ import type { StreamRecord } from '../source/record.ts'
 import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
 import { dueBucket } from '../windows/due-buckets.ts'
 import { placeOf, put, type Sessions } from '../windows/sessions.ts'
+import { fold, settled } from './fold.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
-import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
-import type { LogicParts } from './window-parts.ts'
+import { type LogicParts, tooLate } from './window-parts.ts'
 
 export class GapSessions implements KeyLogic<Sessions> {
   readonly holdBackMs: number
@@ -45,13 +45,12 @@ export class GapSessions implements KeyLogic<Sessions> {
    * One that the record's own partition has passed is not open to it: whether others have passed it too depends on how far they are.
    */
   add(state: Sessions | undefined, { value, record, watermark }: Arrival): Sessions | undefined {
-    const { failed, late, outlets } = this.#parts
+    const { failed } = this.#parts
     const open = state ?? []
     const place = placeOf(record.timestamp, open, { gapMs: this.#gapMs, closed: record.stamp - this.holdBackMs })
     const { from, to, start, last } = place
     if (Math.max(watermark, record.stamp) > last + this.holdBackMs) {
-      late(record, 'all')
-      outlets.late?.(value, record)
+      tooLate(this.#parts, value, record)
       return state
     }
     const joined = open.slice(from, to)
@@ -88,12 +87,8 @@ export class GapSessions implements KeyLogic<Sessions> {
   /** The record goes to the earliest of the sessions that it makes one. */
   #fold([first, ...others]: Sessions, value: Value, record: StreamRecord): Value {
     const { node } = this.#parts
-    let aggregate = node.add(first === undefined ? node.initial(record.key) : first.value, value, record)
-    if (aggregate instanceof Promise) throw refusePromise(aggregate)
-    for (const other of others) {
-      aggregate = aggregate === undefined ? other.value : this.#merge(aggregate, other.value)
-      if (aggregate instanceof Promise) throw refusePromise(aggregate)
-    }
+    let aggregate = fold(node, first?.value, value, record)
+    for (const other of others) aggregate = aggregate === undefined ? other.value : settled(this.#merge(aggregate, other.value))
     return aggregate
   }
 }

@@ -5,7 +5,7 @@ import { closeNext, contentOf, type HoppingState, openEnds, sliceAt, sliceStart,
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
-import type { LogicParts } from './window-parts.ts'
+import { type LogicParts, tooLate } from './window-parts.ts'
 import { type WindowRow, WindowRows } from './window-rows.ts'
 
 /** A slice that the batch changed, with the newest event time that went in. */
@@ -30,7 +30,6 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
   readonly #windows: Alignment
   readonly #values: SliceValues
   readonly #rows: WindowRows
-  #released: WindowRow[] = []
   /** By key, in the order of their first record; kept where somebody reads rows that change. */
   readonly #touched = new Map<string, Touched>()
   #isBatchOver = false
@@ -68,8 +67,7 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
     // Where it is not even behind, nothing has to be computed: all of its windows end later.
     const isBehind = bound > time
     if (isBehind && bound >= lastEnd(time, windows)) {
-      late(record, 'all')
-      outlets.late?.(value, record)
+      tooLate(this.#parts, value, record)
       return state
     }
     const isPartlyLate = isBehind && bound >= firstEnd(time, windows)
@@ -107,10 +105,7 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
   flush(): void {
     if (this.#isBatchOver)
       for (const [key, { slices, state }] of this.#touched) if (state !== undefined) this.#releaseOpen(key, slices, state)
-    const released = this.#released
-    if (released.length === 0) return
-    this.#released = []
-    this.#rows.each(released)
+    this.#rows.flush()
   }
 
   open(key: string, state: HoppingState): readonly OpenWindow[] {
@@ -146,6 +141,6 @@ export class HoppingWindows implements KeyLogic<HoppingState> {
   }
 
   #release({ end, ...row }: Omit<WindowRow, 'start' | 'replaces'>): void {
-    this.#released.push({ ...row, start: end - this.#windows.sizeMs, end, replaces: [] })
+    this.#rows.release({ ...row, start: end - this.#windows.sizeMs, end, replaces: [] })
   }
 }

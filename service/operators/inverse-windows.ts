@@ -3,12 +3,12 @@ import { FatalError } from '../errors.ts'
 import type { AlignedWindows as Alignment, Value } from '../topology/node.ts'
 import { firstEnd, lastEnd } from '../windows/aligned.ts'
 import { type InverseState, parted, type SlotValues, withValue } from '../windows/inverse.ts'
+import { fold, settled } from './fold.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
-import { refusePromise } from './policies.ts'
 import { windowFailure } from './slice-values.ts'
 import type { LogicParts } from './window-parts.ts'
-import { type WindowRow, WindowRows } from './window-rows.ts'
+import { WindowRows } from './window-rows.ts'
 
 /** A key has a row at each slide, until `remove` or `add` deletes it. Its record time is that of slots. */
 export class InverseWindows implements KeyLogic<InverseState> {
@@ -18,7 +18,6 @@ export class InverseWindows implements KeyLogic<InverseState> {
   readonly #windows: Alignment
   readonly #remove: (aggregate: Value, value: Value) => Value
   readonly #rows: WindowRows
-  #released: WindowRow[] = []
 
   constructor(parts: LogicParts<Alignment>) {
     const { node, outlets, keys } = parts
@@ -46,8 +45,7 @@ export class InverseWindows implements KeyLogic<InverseState> {
     const { node, failed, time } = this.#parts
     let aggregate: Value
     try {
-      aggregate = node.add(state === undefined ? node.initial(record.key) : state.aggregate, value, record)
-      if (aggregate instanceof Promise) throw refusePromise(aggregate)
+      aggregate = fold(node, state?.aggregate, value, record)
     } catch (error) {
       failed(this.#operator, error, record)
       return state
@@ -64,7 +62,7 @@ export class InverseWindows implements KeyLogic<InverseState> {
     const { leaving, staying } = parted(state.slots, end - sizeMs)
     const aggregate = this.#without(key, state.aggregate, leaving)
     if (aggregate === undefined) return undefined
-    this.#released.push({
+    this.#rows.release({
       key,
       start: end - sizeMs,
       end,
@@ -80,10 +78,7 @@ export class InverseWindows implements KeyLogic<InverseState> {
   changed(): void {}
 
   flush(): void {
-    const released = this.#released
-    if (released.length === 0) return
-    this.#released = []
-    this.#rows.each(released)
+    this.#rows.flush()
   }
 
   /** The window that comes next: what is in those behind it is in it too. */
@@ -104,8 +99,7 @@ export class InverseWindows implements KeyLogic<InverseState> {
     try {
       for (const { pieces } of leaving)
         for (const value of pieces.flat()) {
-          left = this.#remove(left, value)
-          if (left instanceof Promise) throw refusePromise(left)
+          left = settled(this.#remove(left, value))
           if (left === undefined) return undefined
         }
     } catch (error) {

@@ -5,12 +5,12 @@ import type { SessionWindows as SessionSpec, Value } from '../topology/node.ts'
 import { dueBucket } from '../windows/due-buckets.ts'
 import { type MarkerRules, queued, type Step, stepOf } from '../windows/markers.ts'
 import type { Session } from '../windows/sessions.ts'
+import { fold, settled } from './fold.ts'
 import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
-import { refusePromise } from './policies.ts'
 import { SessionRows } from './session-rows.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
-import type { LogicParts } from './window-parts.ts'
+import { type LogicParts, tooLate } from './window-parts.ts'
 
 /** What a record does to the open session of its key. */
 interface Taken extends Step {
@@ -97,7 +97,7 @@ export class MarkerSessions implements KeyLogic<MarkerState> {
 
   #queue(before: MarkerState, { value, record, watermark }: Arrival, state: MarkerState | undefined): MarkerState | undefined {
     if (Math.max(watermark, record.stamp) > record.timestamp + this.#windows.graceMs) {
-      this.#tooLate(value, record)
+      tooLate(this.#parts, value, record)
       return state
     }
     return { open: before.open, waiting: queued(storedRecord(value, record), before.waiting) }
@@ -109,16 +109,11 @@ export class MarkerSessions implements KeyLogic<MarkerState> {
     if (step === undefined) return state
     const { gapMs } = this.#rules
     if (gapMs !== null && step.into !== 'open' && Math.max(watermark, record.stamp) > record.timestamp + gapMs) {
-      this.#tooLate(value, record)
+      tooLate(this.#parts, value, record)
       return state
     }
     const open = this.#apply(before.open, step, { value, record })
     return open === before.open ? state : orNothing({ open, waiting: [] })
-  }
-
-  #tooLate(value: Value, record: StreamRecord): void {
-    this.#parts.late(record, 'all')
-    this.#parts.outlets.late?.(value, record)
   }
 
   /** Undefined where code of the topology throws: such a record changes nothing. */
@@ -129,10 +124,7 @@ export class MarkerSessions implements KeyLogic<MarkerState> {
       const isEnd = isMarker(this.#windows.endsWith, value)
       const step = stepOf(open, { time: record.timestamp, isStart }, this.#rules)
       if (step.into === 'outside') return { ...step, isEnd, aggregate: undefined }
-      const before = step.into === 'open' ? open?.value : undefined
-      const aggregate = node.add(before === undefined ? node.initial(record.key) : before, value, record)
-      if (aggregate instanceof Promise) throw refusePromise(aggregate)
-      return { ...step, isEnd, aggregate }
+      return { ...step, isEnd, aggregate: fold(node, step.into === 'open' ? open?.value : undefined, value, record) }
     } catch (error) {
       failed(this.#operator, error, record)
       return undefined
@@ -162,9 +154,7 @@ export class MarkerSessions implements KeyLogic<MarkerState> {
 }
 
 function isMarker(test: ((value: Value) => boolean) | undefined, value: Value): boolean {
-  const found: unknown = test?.(value)
-  if (found instanceof Promise) throw refusePromise(found)
-  return Boolean(found)
+  return Boolean(settled(test?.(value)))
 }
 
 const orNothing = (state: MarkerState): MarkerState | undefined =>

@@ -15,7 +15,6 @@ export class SessionRows {
   readonly #gapMs: number | null
   readonly #readsChanges: boolean
   readonly #shown: ShownRows
-  #released: WindowRow[] = []
 
   constructor({ gapMs, ...parts }: SessionRowsParts) {
     this.#rows = new WindowRows(parts)
@@ -45,7 +44,7 @@ export class SessionRows {
     }
     // After a silence of any length the last event may be older than anybody still expects.
     const timestamp = this.#gapMs === null ? Math.max(last, end - 1) : last
-    this.#released.push({ key, start, end, aggregate, timestamp, closedBy, replaces: [] })
+    this.#rows.release({ key, start, end, aggregate, timestamp, closedBy, replaces: [] })
   }
 
   /** The sessions among those that are still open which the batch made or changed. */
@@ -64,10 +63,7 @@ export class SessionRows {
   }
 
   flush(): void {
-    const released = this.#released
-    if (released.length === 0) return
-    this.#released = []
-    this.#rows.each(released)
+    this.#rows.flush()
   }
 
   #open(
@@ -75,7 +71,7 @@ export class SessionRows {
     { value: aggregate, last: timestamp }: Session,
     bounds: Pick<WindowRow, 'start' | 'end' | 'replaces'>,
   ): void {
-    this.#released.push({ key, ...bounds, aggregate, timestamp, closedBy: undefined })
+    this.#rows.release({ key, ...bounds, aggregate, timestamp, closedBy: undefined })
   }
 
   /** While it is open. */

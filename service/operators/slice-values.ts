@@ -4,7 +4,7 @@ import type { StoredRecord } from '../codec/stored-records.ts'
 import { FatalError } from '../errors.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { Key, Value, WindowNode } from '../topology/node.ts'
-import { refusePromise } from './policies.ts'
+import { fold, settled } from './fold.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
 
 export interface SliceValues {
@@ -33,18 +33,17 @@ export function sliceValues(node: WindowNode, keys: () => Decoder<Key>): SliceVa
   }
 }
 
-const aggregates = ({ initial, add }: WindowNode, merge: (left: Value, right: Value) => Value): SliceValues => ({
-  add: (kept, value, record) => settled(add(kept === undefined ? initial(record.key) : kept, value, record)),
+const aggregates = (node: WindowNode, merge: (left: Value, right: Value) => Value): SliceValues => ({
+  add: (kept, value, record) => fold(node, kept, value, record),
   total: (kept) => kept.reduce((left, right) => settled(merge(left, right))),
 })
 
-const records = ({ initial, add }: WindowNode, keys: () => Decoder<Key>): SliceValues => ({
+const records = (node: WindowNode, keys: () => Decoder<Key>): SliceValues => ({
   add: (kept, value, record) => [...((kept as readonly StoredRecord[] | undefined) ?? []), storedRecord(value, record)],
   total(kept, key) {
     let aggregate: Value
     for (const stored of kept.flat() as readonly StoredRecord[]) {
-      const record = restoredRecord(stored, key, keys())
-      aggregate = settled(add(aggregate === undefined ? initial(record.key) : aggregate, stored.value, record))
+      aggregate = fold(node, aggregate, stored.value, restoredRecord(stored, key, keys()))
     }
     return aggregate
   },
@@ -58,9 +57,4 @@ export function windowFailure(operator: string, key: string, error: unknown): Fa
     cause: error,
     fields: { operator, key: shown },
   })
-}
-
-function settled(value: Value): Value {
-  if (value instanceof Promise) throw refusePromise(value)
-  return value
 }

@@ -6,8 +6,8 @@ import type { Arrival, KeyLogic } from './keyed-windows.ts'
 import type { OpenWindow } from './open-rows.ts'
 import { type SliceValues, sliceValues } from './slice-values.ts'
 import { restoredRecord, storedRecord } from './stored-record.ts'
-import type { LogicParts } from './window-parts.ts'
-import { type Bounds, type WindowRow, WindowRows } from './window-rows.ts'
+import { type LogicParts, tooLate } from './window-parts.ts'
+import { type Bounds, WindowRows } from './window-rows.ts'
 
 const nothingYet: SlidingState = { closed: Number.NEGATIVE_INFINITY, slices: [] }
 
@@ -19,7 +19,6 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
   readonly #windows: SlidingSpec
   readonly #values: SliceValues
   readonly #rows: WindowRows
-  #released: WindowRow[] = []
 
   constructor(parts: LogicParts<SlidingSpec>) {
     const { node, outlets, keys } = parts
@@ -42,13 +41,12 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
    * could still be in turn out not to be there.
    */
   add(state: SlidingState | undefined, { value, record, watermark }: Arrival): SlidingState | undefined {
-    const { failed, outlets, late } = this.#parts
+    const { failed } = this.#parts
     const { spanMs, graceMs } = this.#windows
     const { timestamp: time } = record
     const passed = Math.max(watermark, record.stamp) - graceMs
     if (passed > time + spanMs) {
-      late(record, 'all')
-      outlets.late?.(value, record)
+      tooLate(this.#parts, value, record)
       return state
     }
     const { closed, slices } = state ?? nothingYet
@@ -97,10 +95,7 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
   }
 
   flush(): void {
-    const released = this.#released
-    if (released.length === 0) return
-    this.#released = []
-    this.#rows.each(released)
+    this.#rows.flush()
   }
 
   open(key: string, state: SlidingState): readonly OpenWindow[] {
@@ -119,11 +114,11 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
 
   /** Of records that came when windows had closed: others have them or, that being settled, none. */
   #resolve(key: string, { untaken }: Slice, windows: 'some' | 'all'): void {
-    const { outlets, late, keys } = this.#parts
+    const { late, keys } = this.#parts
     for (const stored of untaken) {
       const record = restoredRecord(stored, key, keys())
-      late(record, windows)
-      if (windows === 'all') outlets.late?.(stored.value, record)
+      if (windows === 'all') tooLate(this.#parts, stored.value, record)
+      else late(record, windows)
     }
   }
 
@@ -139,7 +134,7 @@ export class SlidingWindows implements KeyLogic<SlidingState> {
     const { key, end, content, aggregate, isClosed } = row
     const bounds = this.#boundsOf(end)
     const timestamp = isClosed ? end : (content.at(-1)?.time ?? end)
-    this.#released.push({ key, ...bounds, aggregate, timestamp, closedBy: isClosed ? 'time' : undefined, replaces: [] })
+    this.#rows.release({ key, ...bounds, aggregate, timestamp, closedBy: isClosed ? 'time' : undefined, replaces: [] })
   }
 }
 

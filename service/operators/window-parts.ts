@@ -4,7 +4,7 @@ import type { Failed } from '../source/push.ts'
 import type { StreamRecord } from '../source/record.ts'
 import type { StateView } from '../state/state-view.ts'
 import type { Watermark } from '../time/watermark.ts'
-import type { Key, WindowNode, WindowSpec } from '../topology/node.ts'
+import type { Key, Value, WindowNode, WindowSpec } from '../topology/node.ts'
 import type { RecordTime } from './record-time.ts'
 import type { Outlets } from './window-rows.ts'
 
@@ -22,6 +22,12 @@ export interface LogicParts<W extends WindowSpec = WindowSpec> {
   readonly late: (record: StreamRecord, windows: 'all' | 'some') => void
   /** Counts a record that is in no session. */
   readonly outside: (record: StreamRecord) => void
+}
+
+/** A record that came too late for all of its windows is counted, and goes to whoever takes such. */
+export function tooLate({ late, outlets }: Pick<LogicParts, 'late' | 'outlets'>, value: Value, record: StreamRecord): void {
+  late(record, 'all')
+  outlets.late?.(value, record)
 }
 
 export interface WindowParts<W extends WindowSpec = WindowSpec> extends LogicParts<W> {

@@ -49,6 +49,7 @@ export class WindowRows {
   readonly #isSame: WindowNode['isSame']
   readonly #outlets: Outlets
   readonly #keys: () => Decoder<Key>
+  #released: WindowRow[] = []
 
   constructor({ node, outlets, keys }: WindowRowsParts) {
     this.#finish = node.finish ?? ((aggregate) => aggregate)
@@ -88,11 +89,19 @@ export class WindowRows {
     return before !== undefined && this.#isSame?.(value, before) === true
   }
 
-  /** Rows of windows that are not of one bucket, in the order given. */
-  each(rows: readonly WindowRow[]): void {
+  /** A row of a window that is not of one bucket; it goes with the next flush. */
+  release(row: WindowRow): void {
+    this.#released.push(row)
+  }
+
+  /** Hands on the released rows, in their order. */
+  flush(): void {
+    const rows = this.#released
+    if (rows.length === 0) return
+    this.#released = []
     const { append, update } = this.#outlets
     this.#count(rows)
-    if (rows.length === 0 || (append === undefined && update === undefined)) return
+    if (append === undefined && update === undefined) return
     const input = this.#input(Float64Array.from(rows, ({ timestamp }) => timestamp))
     for (const [i, { start, end, key, aggregate, closedBy, replaces }] of rows.entries()) {
       const value = this.#finish(aggregate)
