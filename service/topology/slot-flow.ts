@@ -1,12 +1,7 @@
 /** Which parts of a topology go by slots: those with windows of batches, and those from whose repartition topics such a part reads. */
 import type { BatchWindows, TopologyNode, WindowNode } from './node.ts'
 import { isRepartition } from './order.ts'
-
-interface Part {
-  readonly nodes: readonly TopologyNode[]
-  readonly repartitionSources: readonly { readonly name: string }[]
-  readonly repartitionSinks: readonly { readonly name: string }[]
-}
+import { holdsFor, type Part, repartitionsTo } from './part-flow.ts'
 
 export type BatchWindowNode = WindowNode & { readonly windows: BatchWindows }
 
@@ -14,20 +9,11 @@ export const hasBatchWindows = (node: TopologyNode): node is BatchWindowNode =>
   node.kind === 'window' && node.windows.kind === 'batches'
 
 /** The names of the repartition topics behind which somebody goes by slots. */
-export function slottedRepartitions(parts: readonly Part[]): ReadonlySet<string> {
-  const slotted = new Set<string>()
-  for (let before = -1; before < slotted.size; ) {
-    before = slotted.size
-    for (const part of parts) if (isSlotted(part, slotted)) for (const { name } of part.repartitionSources) slotted.add(name)
-  }
-  return slotted
-}
+export const slottedRepartitions = (parts: readonly Part[]): ReadonlySet<string> => repartitionsTo(parts, hasBatchWindows)
 
 /** Whether the part itself goes by slots, or must tell another of them. */
-export const isSlotted = (
-  { nodes, repartitionSinks }: Pick<Part, 'nodes' | 'repartitionSinks'>,
-  slotted: ReadonlySet<string>,
-): boolean => nodes.some(hasBatchWindows) || repartitionSinks.some(({ name }) => slotted.has(name))
+export const isSlotted = (part: Pick<Part, 'nodes' | 'repartitionSinks'>, slotted: ReadonlySet<string>): boolean =>
+  holdsFor(part, hasBatchWindows, slotted)
 
 /** The greatest number of repartition topics on a way from a source to what the nodes put out. */
 export function repartitionsBefore(nodes: readonly TopologyNode[]): number {
