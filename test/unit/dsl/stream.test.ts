@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeOf as node } from '../../../service/dsl/facade.ts'
-import { ConfigurationError } from '../../../service/errors.ts'
 import { json, nullable, staticTable, stream, structured, text, topology } from '../../../service/index.ts'
+import { refused } from './refused.ts'
 
 const source = stream('in', { value: json<{ k: string; n: number }>() })
-const refused = (make: () => unknown, sentence: RegExp) =>
-  assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
 
 test('each stateless method builds one frozen node of its kind upon the one before', () => {
   const fn = () => true

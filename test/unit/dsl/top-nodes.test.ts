@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { nodeOf } from '../../../service/dsl/facade.ts'
 import { definitionOf } from '../../../service/dsl/topology.ts'
-import { ConfigurationError } from '../../../service/errors.ts'
 import {
   batches,
   hopping,
@@ -18,13 +17,12 @@ import {
 import { fingerprint } from '../../../service/topology/fingerprint.ts'
 import { graphOf } from '../../../service/topology/graph.ts'
 import type { TopologyNode } from '../../../service/topology/node.ts'
+import { refused } from './refused.ts'
 
 const source = stream('in', { value: json<{ n: number }>() })
 const keyed = source.byKey()
 const table = keyed.count('t')
 const descending = (a: number, b: number) => b - a
-const refused = (make: () => unknown, sentence: RegExp) =>
-  assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
 
 /** The node and what it is reached through, back to the table that it is of. */
 function chainOf(top: unknown): readonly TopologyNode[] {

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { definitionOf } from '../../../service/dsl/topology.ts'
-import { ConfigurationError } from '../../../service/errors.ts'
 import { json, type Sink, stream, type Topology, topology, type TopologyOptions } from '../../../service/index.ts'
+import { refused } from './refused.ts'
 
 const source = stream('in', { value: json<{ n: number }>() })
-const refused = (make: () => unknown, sentence: RegExp) =>
-  assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
 
 test('a topology carries its definition, frozen, with defaults', () => {
   const made = topology('app', source.print())

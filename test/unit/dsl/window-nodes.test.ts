@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nodeOf } from '../../../service/dsl/facade.ts'
 import { specOf } from '../../../service/dsl/windows.ts'
-import { ConfigurationError } from '../../../service/errors.ts'
 import {
   batches,
   hopping,
@@ -17,14 +16,13 @@ import {
 } from '../../../service/index.ts'
 import type { WindowedTable } from '../../../service/index.ts'
 import type { WindowNode } from '../../../service/topology/node.ts'
+import { refused } from './refused.ts'
 
 type Value = { k: string; n: number }
 const source = stream('in', { value: json<Value>() })
 const keyed = source.byKey()
 const hours = tumbling('1 hour')
 const sessions = session<Value>({ gap: '1 minute' })
-const refused = (make: () => unknown, sentence: RegExp) =>
-  assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
 
 function windowOf(table: WindowedTable<string, unknown>): WindowNode {
   const node = nodeOf(table)

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { specOf } from '../../../service/dsl/windows.ts'
-import { ConfigurationError } from '../../../service/errors.ts'
 import { batches, hopping, session, sliding, tumbling } from '../../../service/index.ts'
+import { refused } from './refused.ts'
 
-const refused = (make: () => unknown, sentence: RegExp) =>
-  assert.throws(make, (error) => error instanceof ConfigurationError && sentence.test(error.message), String(sentence))
 const mark = () => true
 
 test('windows carry their spec in milliseconds, frozen, with defaults', () => {

@@ -10,8 +10,9 @@ import {
   type WindowedTable,
   type Windows,
 } from '../../../service/index.ts'
-import { type TestDriver, testDriver } from '../../../service/testing.ts'
+import type { TestDriver } from '../../../service/testing.ts'
 import { WindowBed } from './window-bed.ts'
+import { withDriver } from './with-driver.ts'
 
 interface Event {
   readonly key: string
@@ -29,15 +30,6 @@ const rowsOf = (driver: TestDriver, topic: string): readonly string[] =>
 
 const events = stream('events', { value: json<string>() }).byKey()
 const concatenated = { initial: () => '', add: (left: string, right: string) => (left === '' ? right : `${left}+${right}`) }
-
-async function withDriver(of: Parameters<typeof testDriver>, work: (driver: TestDriver) => Promise<void>): Promise<void> {
-  const driver = await testDriver(...of)
-  try {
-    await work(driver)
-  } finally {
-    await driver.stop()
-  }
-}
 
 const at = (...times: readonly number[]): readonly Event[] => times.map((timestamp) => ({ key: 'a', value: 'x', timestamp }))
 

@@ -12,6 +12,7 @@ import {
 } from '../../../service/index.ts'
 import { type TestDriver, type TestDriverOptions, testDriver } from '../../../service/testing.ts'
 import { type Event, WindowBed } from './window-bed.ts'
+import { withDriver } from './with-driver.ts'
 
 type Amounts = Readonly<Record<string, number>>
 interface Sent {
@@ -43,15 +44,6 @@ function topologyOf<A>(table: (input: typeof source) => WindowedTable<string, A,
 }
 const sums = (windows: ReturnType<typeof batches>, aggregation: Sums) => (input: typeof source) =>
   input.byKey().window(windows).aggregate('sums', aggregation) as WindowedTable<string, number, never>
-
-async function withDriver(of: Parameters<typeof testDriver>, work: (driver: TestDriver) => Promise<void>): Promise<void> {
-  const driver = await testDriver(...of)
-  try {
-    await work(driver)
-  } finally {
-    await driver.stop()
-  }
-}
 
 /** Rows as `key value`, sorted within each window, the windows in the order of their ends. */
 function byWindow(driver: TestDriver): readonly string[] {
