@@ -280,7 +280,9 @@ describe('house rules', () => {
 
   test('a unit test has the path of what it tests', () => {
     const units = sources.filter((file) => /^test\/unit\/.*\.test\.ts$/.test(file))
-    const source = (file: string) => file.replace('test/unit/', 'service/').replace('.test.ts', '.ts')
+    // The tests of test/support/ are in test/unit/support/.
+    const folder = (file: string) => (file.startsWith('test/unit/support/') ? 'test/' : 'service/')
+    const source = (file: string) => file.replace('test/unit/', folder(file)).replace('.test.ts', '.ts')
     none(units.filter((file) => !existsSync(join(root, source(file)))).map((file) => `${file}: there is no ${source(file)}`))
   })
 

@@ -1,0 +1,96 @@
+/** Stands between a worker and its Redis, and knows the commands that pass and the scripts that they run. */
+import type { Conditions, Fault, Message } from './faults.ts'
+import type { Address, Carried, Protocol } from './passage.ts'
+import { listeningHost, Proxy, type ProxyOptions } from './proxy.ts'
+import { commandOf, isPush, RespReader, scriptOf } from './redis-frames.ts'
+
+/**
+ * What happens to the n-th command of a name, in capitals, or its answer; `script` stands for EVAL and EVALSHA. `where` looks into the
+ * command: `script` is the file's name in `service/state/lua` without its ending, and `key` one of the words behind the command's name.
+ * As answers have no numbers, one message that is dropped drops all behind it on its connection, and no answer is duplicated.
+ */
+export interface RedisFault extends Fault {
+  readonly command: string
+  readonly where?: Conditions & { readonly script?: string; readonly key?: string }
+}
+
+export interface RedisProxyOptions extends ProxyOptions {
+  /** `redis://[user:password@]host:port[/db]`. */
+  readonly url: string
+}
+
+export class RedisProxy extends Proxy<RedisFault> {
+  /** What the worker is to be given instead of the address of Redis. */
+  url = ''
+
+  static async start({ url, ...options }: RedisProxyOptions): Promise<RedisProxy> {
+    const proxy = new RedisProxy(options)
+    const given = new URL(url)
+    const to: Address = { host: given.hostname, port: Number(given.port || 6379) }
+    const { port } = await proxy.listen(to)
+    given.hostname = listeningHost
+    given.port = `${port}`
+    proxy.url = given.href
+    return proxy
+  }
+
+  protected nameIn({ command, at, does }: RedisFault): string {
+    if (at === 'answer' && does.kind === 'duplicate') throw new RangeError('an answer of Redis cannot be duplicated')
+    return command
+  }
+
+  protected open(carry: (message: Carried) => void): Protocol {
+    return new RedisProtocol(carry, (name) => this.countRequest(name))
+  }
+}
+
+class RedisProtocol implements Protocol {
+  readonly isInOrder = true
+  /** In the order of their answers; null for what nobody waits for. */
+  readonly #unanswered: (Message | null)[] = []
+  readonly #awaited = new Map<Message, () => void>()
+  readonly #requests: RespReader
+  readonly #answers: RespReader
+
+  constructor(carry: (message: Carried) => void, requested: (name: string) => void) {
+    this.#requests = new RespReader((bytes) => {
+      const words = commandOf(bytes)
+      const name = words[0]?.toString('latin1').toUpperCase() ?? ''
+      const script = scriptOf(name, words)
+      requested(name)
+      if (script !== null) requested(script)
+      const fits = (where: Conditions) =>
+        (where['script'] === undefined || where['script'] === script) &&
+        (where['key'] === undefined || words.some((word) => word.toString('latin1') === where['key']))
+      const request: Carried = { name, ...(script === null ? {} : { alias: 'script' }), at: 'request', bytes, fits }
+      this.#unanswered.push(request)
+      carry(request)
+    })
+    this.#answers = new RespReader((bytes) => {
+      if (isPush(bytes)) return carry({ name: 'push', at: 'answer', bytes, fits: () => false })
+      const request = this.#unanswered.shift()
+      if (request === undefined) throw new Error('an answer of Redis answers nothing')
+      if (request === null) return
+      this.#awaited.get(request)?.()
+      carry({ ...request, at: 'answer', bytes })
+    })
+  }
+
+  fromWorker(piece: Buffer): void {
+    this.#requests.push(piece)
+  }
+
+  fromServer(piece: Buffer): void {
+    this.#answers.push(piece)
+  }
+
+  duplicated(request: Message): void {
+    this.#unanswered.splice(this.#unanswered.indexOf(request) + 1, 0, null)
+  }
+
+  answered(request: Message): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#awaited.set(request, resolve)
+    return promise
+  }
+}
