@@ -38,6 +38,7 @@ const phases: readonly Phase[] = [
   { name: 'simulation', folders: ['simulation'], real: false, together: true, timeoutMs: 600_000, limitMs: 900_000 },
   { name: 'conformance (real)', folders: ['conformance'], real: true, together: true, timeoutMs: 120_000, limitMs: 900_000 },
   { name: 'integration (real)', folders: ['integration'], real: true, together: false, timeoutMs: 1_800_000, limitMs: 3_600_000 },
+  { name: 'chaos (real)', folders: ['chaos'], real: true, together: false, timeoutMs: 600_000, limitMs: 3_600_000 },
 ]
 const typesLimitMs = 120_000
 const filters = process.argv.slice(2)

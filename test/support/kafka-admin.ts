@@ -21,9 +21,9 @@ export class KafkaAdmin {
     return this.#admin.disconnect()
   }
 
-  /** Of each topic its number of partitions. Returns when all have their leaders. */
+  /** Of each topic its number of partitions, replicated as the brokers do by default. Returns when all have their leaders. */
   async createTopics(topics: Readonly<Record<string, number>>): Promise<void> {
-    const wanted = Object.entries(topics).map(([topic, numPartitions]) => ({ topic, numPartitions, replicationFactor: 1 }))
+    const wanted = Object.entries(topics).map(([topic, numPartitions]) => ({ topic, numPartitions, replicationFactor: -1 }))
     await this.#admin.createTopics({ topics: wanted, waitForLeaders: true })
   }
 

@@ -4,11 +4,12 @@ import { Redis } from 'ioredis'
 /** By key of Redis, with the hash tag as it stands: of each hash its fields and values, as latin1. */
 export type RedisHashes = ReadonlyMap<string, ReadonlyMap<string, string>>
 
-/** @throws Error where a key of the application is no hash */
+/** All but the sets that list the buckets of a store. @throws Error where another key of the application is no hash */
 export async function redisHashes(url: string, application: string): Promise<RedisHashes> {
   return withRedis(url, async (redis) => {
     const found = new Map<string, ReadonlyMap<string, string>>()
     for (const key of await keysOf(redis, application)) {
+      if (key.endsWith('}:x')) continue
       const fields = Object.entries(await redis.hgetallBuffer(Buffer.from(key, 'latin1')))
       found.set(key, new Map(fields.map(([field, value]) => [field, value.toString('latin1')])))
     }

@@ -88,6 +88,11 @@ export class WorkerProcess {
     return this.#ending
   }
 
+  /** Whether it was started and has not ended since. */
+  get isAlive(): boolean {
+    return this.#child !== null && this.#ending === null
+  }
+
   /** Whether it has ended without being asked to. */
   get isFallen(): boolean {
     return this.#ending !== null && !this.#isAskedToEnd
