@@ -5,7 +5,7 @@ export interface AssignmentMember {
   readonly memberId: string
   readonly instanceId: string | null
   readonly fingerprint: string
-  readonly transactionalId: string
+  readonly transactionalIds: readonly string[]
   /** What it owns, as it says itself. */
   readonly tasks: readonly TaskId[]
   /** The generation that gave it `tasks`; of two that claim one task the higher is believed. */
@@ -42,7 +42,8 @@ export function assignTasks(
     for (const task of wanted.get(memberId) ?? []) if (!now.includes(task)) withheld.push(task)
     tasks.set(memberId, now)
   }
-  return { tasks, fingerprint, refused, liveIds: [...new Set(members.map(({ transactionalId }) => transactionalId))], withheld }
+  const liveIds = [...new Set(members.flatMap(({ transactionalIds }) => transactionalIds))]
+  return { tasks, fingerprint, refused, liveIds, withheld }
 }
 
 /** Tasks by sub-topology, then partition. */

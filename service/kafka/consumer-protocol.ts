@@ -8,7 +8,7 @@ export type TopicPartitions = readonly { readonly topic: string; readonly partit
 /** Our part of a subscription, as JSON. */
 export interface SubscriptionData {
   readonly fingerprint: string
-  readonly transactionalId: string
+  readonly transactionalIds: readonly string[]
   /** The tasks that the member owns, and the generation that gave them to it. */
   readonly tasks: readonly TaskId[]
   readonly generation: number
@@ -18,6 +18,8 @@ export interface SubscriptionData {
 export interface AssignmentData {
   readonly fingerprint: string
   readonly liveIds: readonly string[]
+  /** How many the group has. */
+  readonly members: number
   readonly tasks: readonly TaskId[]
   /** Member ids that run another topology. */
   readonly refused: readonly string[]

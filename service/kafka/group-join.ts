@@ -15,7 +15,7 @@ export interface JoinOptions extends LeaderOptions {
   readonly log: Log
   readonly groupId: string
   readonly sessionTimeoutMs: number
-  readonly transactionalId: string
+  readonly transactionalIds: readonly string[]
   /** Every source and repartition topic, so that none of their offsets expire in a live group (P11). */
   readonly topics: readonly string[]
 }
@@ -78,9 +78,9 @@ export class GroupJoin {
   }
 
   async #joinGroup(announced: readonly TaskId[]): Promise<AnswerOf<'JoinGroup'> | null> {
-    const { topics, taskPartitions, fingerprint, transactionalId } = this.#options
+    const { topics, taskPartitions, fingerprint, transactionalIds } = this.#options
     const { memberId, tasksGeneration, losses } = this.#standing
-    const data = { fingerprint, transactionalId, tasks: announced, generation: tasksGeneration }
+    const data = { fingerprint, transactionalIds, tasks: announced, generation: tasksGeneration }
     const subscription = encodeSubscription(topics, taskPartitions(announced), data)
     const reply = await this.#answered(this.#requests.join(memberId, subscription))
     if (reply === null) return null
@@ -97,8 +97,10 @@ export class GroupJoin {
     const reply = await this.#answered(this.#requests.sync(generationId, memberId, assignments))
     if (reply === null) return null
     if (reply.verdict !== 'ok') return this.#refused('SyncGroup', reply, losses)
-    const { fingerprint, transactionalId } = this.#options
-    return decodeAssignment(reply.answer.assignment) ?? { fingerprint, liveIds: [transactionalId], tasks: [], refused: [] }
+    const { fingerprint, transactionalIds } = this.#options
+    return (
+      decodeAssignment(reply.answer.assignment) ?? { fingerprint, liveIds: transactionalIds, members: 1, tasks: [], refused: [] }
+    )
   }
 
   #assign(generation: number, members: AnswerOf<'JoinGroup'>['members']): RequestOf<'SyncGroup'>['assignments'] {

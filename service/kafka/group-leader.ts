@@ -28,7 +28,14 @@ export function leaderDecision(members: AnswerOf<'JoinGroup'>['members'], option
     const tasks = result.tasks.get(memberId) ?? []
     const refused = result.refused.includes(memberId) ? [memberId] : []
     const unfinished = result.withheld.length > 0 ? { unfinishedFor: memberId } : {}
-    const data = { fingerprint: result.fingerprint, liveIds: result.liveIds, tasks, refused, ...unfinished }
+    const data = {
+      fingerprint: result.fingerprint,
+      liveIds: result.liveIds,
+      members: members.length,
+      tasks,
+      refused,
+      ...unfinished,
+    }
     return { memberId, assignment: encodeAssignment(taskPartitions(tasks), data) }
   })
   return { result, assignments }

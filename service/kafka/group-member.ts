@@ -16,6 +16,8 @@ export interface GroupEvents {
     readonly tasks: readonly TaskId[]
     readonly fingerprint: string
     readonly liveIds: readonly string[]
+    /** How many the group has. */
+    readonly members: number
   }): void
   /** The member went from generation `previous` to that of `membership`, and named `kept` as owned on the way (P1). Comes before `assigned` and `revoke`. */
   generation(change: { readonly membership: Membership; readonly previous: number; readonly kept: readonly TaskId[] }): void
@@ -138,7 +140,8 @@ export class GroupMember {
     }
     standing.enter('stable')
     standing.holds(assignment.tasks)
-    events.assigned({ membership, tasks: assignment.tasks, fingerprint, liveIds: assignment.liveIds })
+    const { tasks, liveIds, members } = assignment
+    events.assigned({ membership, tasks, fingerprint, liveIds, members })
     // The second phase: what was given up can be handed out.
     const { unfinishedFor = memberId } = assignment
     if (revoked.length > 0 || unfinishedFor !== memberId) standing.askToRejoin()

@@ -1,8 +1,9 @@
 /** Sends finished record batches to the leaders of their partitions: cut into requests, in order, the same bytes until answered. */
 import { errorOf, verdictError } from '../commit/verdict-errors.ts'
 import { isRetry, verdictOf } from '../commit/verdicts.ts'
-import { ConnectionError, FatalError, FencedError } from '../errors.ts'
+import { ConnectionError, FatalError } from '../errors.ts'
 import { Again, type RetryLimits, retry } from '../retry.ts'
+import { allEnded } from './all-ended.ts'
 import { type Cluster, kafkaError } from './cluster.ts'
 import { byTopic, partitionKey } from './partition-key.ts'
 import { errorCode } from './wire/error-codes.ts'
@@ -47,10 +48,7 @@ export async function sendBatches(
       await sendRequest(node, request, options, baseOffsets)
     }
   })
-  const failures = (await Promise.allSettled(sending)).flatMap((result) =>
-    result.status === 'rejected' ? [result.reason as unknown] : [],
-  )
-  if (failures.length > 0) throw gravest(failures)
+  await allEnded(sending)
   return baseOffsets
 }
 
@@ -159,10 +157,3 @@ async function sendOnce(
 }
 
 const placeOf = ({ topic, partition }: FinishedBatch) => ({ topic, partition })
-
-/** Of several failures the one that decides what happens next. */
-function gravest(failures: readonly unknown[]): unknown {
-  return (
-    failures.find((error) => error instanceof FatalError) ?? failures.find((error) => error instanceof FencedError) ?? failures[0]
-  )
-}

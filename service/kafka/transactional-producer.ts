@@ -58,6 +58,11 @@ export class TransactionalProducer {
     return this.#life.state
   }
 
+  /** For tests. */
+  get transactionalId(): string {
+    return this.#options.transactionalId
+  }
+
   /** What the broker knows this producer by; for logs and tests. */
   get identity(): ProducerIdentity {
     return this.#identity

@@ -5,7 +5,7 @@ import { Cluster } from '../kafka/cluster.ts'
 import { GroupMember } from '../kafka/group-member.ts'
 import type { Wire } from '../kafka/wire/wire.ts'
 import type { Log } from '../log.ts'
-import { groupId, groupInstanceId, transactionalId } from '../topology/names.ts'
+import { groupId, groupInstanceId, secondTransactionalId, transactionalId } from '../topology/names.ts'
 import type { Plan } from '../topology/plan.ts'
 import type { Rows } from './running.ts'
 import { type FromWorker, SharedFlags } from './seam.ts'
@@ -37,8 +37,7 @@ export function openSeat(options: SeatOptions, worker: number, fail: (error: Cau
   const { plan, instanceId, membership, wire, clock, log } = options
   const flags = new SharedFlags()
   const group = groupId(plan.application)
-  // Stable if and only if the membership is (P7).
-  const ids = { worker, group, transactionalId: transactionalId(plan.application, instanceId ?? clock.id(), worker) }
+  const ids = { worker, group, transactionalIds: transactionalIdsOf(options, worker) }
   const { batchTimeoutMs, ...timing } = membership
   const waits = new Waits(clock)
   return new Seat({
@@ -58,7 +57,7 @@ export function openSeat(options: SeatOptions, worker: number, fail: (error: Cau
         clock,
         groupId: group,
         instanceId: instanceId === null ? null : groupInstanceId(instanceId, worker),
-        transactionalId: ids.transactionalId,
+        transactionalIds: ids.transactionalIds,
         fingerprint: plan.fingerprint,
         topics: plan.subscription,
         taskPartitions: (tasks) => partitionsOf(plan, tasks),
@@ -70,6 +69,14 @@ export function openSeat(options: SeatOptions, worker: number, fail: (error: Cau
     fail,
     onRows: options.onRows,
   })
+}
+
+/** Stable if and only if the membership is (P7). Two where transactions follow one another without a pause (P6). */
+function transactionalIdsOf({ plan, instanceId, clock }: SeatOptions, worker: number): WorkerIds['transactionalIds'] {
+  const { application, graph } = plan
+  const instance = instanceId ?? clock.id()
+  const first = transactionalId(application, instance, worker)
+  return graph.definition.trigger === 'continuous' ? [first, secondTransactionalId(application, instance, worker)] : [first]
 }
 
 /** The partitions of tasks, by topic: what the standard assignment of a consumer group carries. */

@@ -163,14 +163,14 @@ export class Seat {
   #events(): GroupEvents {
     const { flags } = this.#parts
     return {
-      assigned: (assignment) => {
+      assigned: ({ members, ...assignment }) => {
         flags.generation = assignment.membership.generation
         for (const task of this.#tasks.keys()) if (!assignment.tasks.includes(task)) this.#tasks.delete(task)
         for (const task of assignment.tasks) {
           if (!this.#tasks.has(task))
             this.#tasks.set(task, { status: { task, state: 'restoring' }, since: this.#parts.clock.now() })
         }
-        this.#workersInGroup = assignment.liveIds.length
+        this.#workersInGroup = members
         this.#memberId = assignment.membership.memberId
         this.#channel.post({ kind: 'assigned', ...assignment })
       },

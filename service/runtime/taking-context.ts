@@ -13,7 +13,8 @@ import type { Waits } from './waits.ts'
 export interface TakingContext {
   readonly plan: Plan
   readonly group: string
-  readonly transactionalId: string
+  /** Of this very worker. */
+  readonly transactionalIds: readonly string[]
   readonly cluster: Cluster
   readonly clock: Clock
   readonly backend: StoreBackend

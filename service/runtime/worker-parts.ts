@@ -31,7 +31,8 @@ export interface WorkerSettings {
 export interface WorkerIds {
   readonly worker: number
   readonly group: string
-  readonly transactionalId: string
+  /** More than one take turns (P6). */
+  readonly transactionalIds: readonly [string, ...string[]]
 }
 
 export interface WorkerParts {

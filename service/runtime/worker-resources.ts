@@ -3,6 +3,7 @@ import { ApplyQueue } from '../commit/apply-queue.ts'
 import { type CaudalError, LostError } from '../errors.ts'
 import { Cluster } from '../kafka/cluster.ts'
 import { Fetcher, type FetcherOptions } from '../kafka/fetcher.ts'
+import { AlternatingProducer, type Transactions } from '../kafka/alternating-producer.ts'
 import { TransactionalProducer } from '../kafka/transactional-producer.ts'
 import { compileTask } from '../operators/compile.ts'
 import { KeyKinds } from '../operators/key-kinds.ts'
@@ -50,7 +51,7 @@ export class WorkerResources {
   readonly signal: () => AbortSignal
   readonly cluster: Cluster
   readonly fetcher: Fetcher
-  readonly producer: TransactionalProducer
+  readonly producer: Transactions
   readonly queue: ApplyQueue
   readonly cache: EntryCache
   readonly topics: TopicFacts
@@ -86,14 +87,12 @@ export class WorkerResources {
     const guard = () => {
       if (this.#frozen !== null) this.membership.check(this.#frozen)
     }
-    this.producer = new TransactionalProducer({
-      cluster,
-      transactionalId: ids.transactionalId,
-      timeoutMs: settings.transactionTimeoutMs,
-      compression: settings.compression,
-      guard,
-      progress,
-    })
+    const { transactionTimeoutMs: timeoutMs, compression } = settings
+    const producerOf = (transactionalId: string) =>
+      new TransactionalProducer({ cluster, transactionalId, timeoutMs, compression, guard, progress })
+    const [first, ...others] = ids.transactionalIds
+    this.producer =
+      others.length === 0 ? producerOf(first) : new AlternatingProducer([producerOf(first), ...others.map(producerOf)])
     this.queue = new ApplyQueue({
       bytesMax: settings.applyQueueBytesMax,
       clock,
@@ -225,7 +224,7 @@ export class WorkerResources {
     return {
       plan,
       group: ids.group,
-      transactionalId: ids.transactionalId,
+      transactionalIds: ids.transactionalIds,
       cluster: this.cluster,
       clock,
       backend,

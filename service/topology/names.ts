@@ -22,6 +22,10 @@ export const transactionalIdPrefix = (application: string): string => `${applica
 export const transactionalId = (application: string, instanceId: string, worker: number): string =>
   `${transactionalIdPrefix(application)}${instanceId}.${worker}`
 
+/** The one that takes turns with it (P6). No first one ends in a letter, so that no instance id makes one out of the other. */
+export const secondTransactionalId = (application: string, instanceId: string, worker: number): string =>
+  `${transactionalId(application, instanceId, worker)}.b`
+
 /** The keys of a store partition in Redis; they share one hash tag, so that one script may use all of them on a cluster. */
 export interface RedisKeys {
   /** Hash: epoch, marker, topic id, field counts, time. */

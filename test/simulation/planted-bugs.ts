@@ -2,6 +2,7 @@
 import { errorCode } from '../../service/kafka/wire/error-codes.ts'
 import { decodeProgress, encodeProgress } from '../../service/commit/progress-record.ts'
 import { decodeRecords } from '../../service/kafka/records/decode-records.ts'
+import { TransactionalProducer } from '../../service/kafka/transactional-producer.ts'
 import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire.ts'
@@ -204,6 +205,38 @@ const keepingEpoch = (inner: Wire): Wire =>
     if (api !== 'InitProducerId' || producerId < 0) return undefined
     return Promise.resolve({ throttleTimeMs: 0, errorCode: errorCode.NONE, producerId, producerEpoch })
   })
+
+/** The next transaction begins beside the end of the last one. */
+const withoutAwaiting = (commit: TransactionalProducer['commit']) =>
+  function (this: TransactionalProducer): Promise<void> {
+    commit.call(this).catch(() => {})
+    return Promise.resolve()
+  }
+
+/** The second transactional id is initialised when its first transaction begins, and not at the start. */
+function initialisingLate(): () => void {
+  const { prototype } = TransactionalProducer
+  const isLate = ({ state, transactionalId }: TransactionalProducer) => state === 'new' && transactionalId.endsWith('.b')
+  let initialise = (_: TransactionalProducer) => Promise.resolve()
+  const skipping = (original: () => Promise<void>) => {
+    initialise = (producer) => original.call(producer)
+    return function (this: TransactionalProducer): Promise<void> {
+      return isLate(this) ? Promise.resolve() : original.call(this)
+    }
+  }
+  const first = <Given extends unknown[], T>(original: (...given: Given) => Promise<T>) =>
+    async function (this: TransactionalProducer, ...given: Given): Promise<T> {
+      if (isLate(this)) await initialise(this)
+      return original.apply(this, given)
+    }
+  const undo = [
+    wrapped(prototype, 'renew', skipping)(),
+    wrapped(prototype, 'initialise', skipping)(),
+    wrapped(prototype, 'produce', first)(),
+    wrapped(prototype, 'commitOffsets', first)(),
+  ]
+  return () => undo.forEach((each) => each())
+}
 
 /** What a transaction has read of repartition topics is deleted before it is known whether it was committed. */
 const deletingEarly = (inner: Wire): Wire =>
@@ -458,6 +491,14 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
       callFaultRate: 0.06,
       eventRate: 0.04,
     }),
+  },
+  'two ids: the second is produced on before the first is decided': {
+    patch: wrapped(TransactionalProducer.prototype, 'commit', withoutAwaiting),
+    scenario: withFaults(['lost-request', 'lost-answer'], { trigger: 'continuous' }),
+  },
+  'only one of two ids initialised': {
+    patch: initialisingLate,
+    scenario: withFaults(['kill'], { trigger: 'continuous' }),
   },
   'greatest upstream time instead of the least': { patch: takingTheGreatest, scenario: windowed([]) },
   'idle by silence': { patch: idleBySilence, scenario: windowed(['slow-connection']) },

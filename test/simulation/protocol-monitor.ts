@@ -1,5 +1,5 @@
 /** Looks at what a process sends: rules whose breach need not show in the data, because a luckier process repairs it. */
-import { decodeAssignment } from '../../service/kafka/consumer-protocol.ts'
+import { decodeAssignment, decodeSubscription } from '../../service/kafka/consumer-protocol.ts'
 import { errorCode } from '../../service/kafka/wire/error-codes.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire.ts'
@@ -26,9 +26,9 @@ export function monitored(inner: Wire, cluster: SimulatedCluster, breach: (what:
       body: RequestOf<A>,
       options?: RequestOptions,
     ): Promise<AnswerOf<A>> {
-      if (api === 'InitProducerId') monitor.initialising(purpose, body as RequestOf<'InitProducerId'>)
+      monitor.sending(api, body, purpose)
       const answer = await inner.request(node, purpose, api, body, options)
-      monitor.answered(api, answer, purpose)
+      monitor.answered(api, answer, { purpose, body })
       return answer
     },
     close: () => inner.close(),
@@ -39,9 +39,15 @@ class ProtocolMonitor {
   readonly #cluster: SimulatedCluster
   readonly #breach: (what: string) => void
   #hasStarted = false
-  /** A heartbeat was answered well since the producer was last told that it is fenced; false while it was not fenced. */
-  #mayInitialise = false
   #isFenced = false
+  /** Which ids may begin anew: all, once a heartbeat was answered well since one of them was last told that it is fenced. */
+  #mayInitialise = new Set<string>()
+  /** The transactional ids that the process announces. */
+  #ownIds: readonly string[] = []
+  /** Those with an epoch of their own, since one of them was last fenced. */
+  readonly #initialised = new Set<string>()
+  /** Those with a transaction of which nobody has heard how it ended. */
+  readonly #undecided = new Set<string>()
   #liveIds: readonly string[] = []
   #tasks: readonly TaskId[] = []
 
@@ -50,27 +56,59 @@ class ProtocolMonitor {
     this.#breach = breach
   }
 
-  initialising(purpose: string, { transactionalId, producerId = -1 }: RequestOf<'InitProducerId'>): void {
-    if (producerId >= 0 || transactionalId === null) return
-    if (purpose === 'recovery') return this.#fencing(transactionalId)
-    if (this.#hasStarted && !this.#mayInitialise)
-      this.#breach('InitProducerId(−1) of a running process that was not fenced, or has not asked whether it may live (P4)')
+  sending(api: Api, body: unknown, purpose: string): void {
+    if (api === 'JoinGroup') this.#joining(body as RequestOf<'JoinGroup'>)
+    if (api === 'InitProducerId') this.#initialising(purpose, body as RequestOf<'InitProducerId'>)
+    if (api === 'Produce' || api === 'TxnOffsetCommit') this.#writing((body as RequestOf<'Produce'>).transactionalId ?? null)
   }
 
-  answered(api: Api, answer: unknown, purpose: string): void {
+  answered(api: Api, answer: unknown, { purpose, body }: { readonly purpose: string; readonly body: unknown }): void {
     if (api === 'SyncGroup') this.#synced(answer as AnswerOf<'SyncGroup'>)
     if (api === 'Heartbeat' && this.#isFenced && aliveCodes.includes((answer as AnswerOf<'Heartbeat'>).errorCode))
-      this.#mayInitialise = true
+      this.#mayInitialise = new Set(this.#ownIds)
     if (purpose === 'recovery' || !['InitProducerId', 'Produce', 'TxnOffsetCommit', 'EndTxn'].includes(api)) return
+    const { transactionalId = null } = body as RequestOf<'Produce'>
     const codes = codesOf(api, answer)
     if (codes.some((code) => fencedCodes.includes(code))) {
       this.#isFenced = true
-      this.#mayInitialise = false
-    } else if (api === 'InitProducerId' && codes.includes(errorCode.NONE)) {
-      this.#hasStarted = true
-      this.#isFenced = false
-      this.#mayInitialise = false
+      this.#mayInitialise.clear()
+      this.#initialised.clear()
+    } else if (codes.includes(errorCode.NONE) && transactionalId !== null) {
+      if (api === 'EndTxn') this.#undecided.delete(transactionalId)
+      if (api === 'InitProducerId') this.#hasEpoch(transactionalId)
     }
+  }
+
+  #joining({ protocols }: RequestOf<'JoinGroup'>): void {
+    this.#hasStarted = true
+    this.#ownIds = protocols.flatMap(({ metadata }) => decodeSubscription(metadata).transactionalIds)
+    const missing = this.#ownIds.filter((id) => !this.#initialised.has(id))
+    if (missing.length > 0 && !this.#isFenced) this.#breach(`joins without having initialised ${missing.join(', ')} (P6)`)
+  }
+
+  #initialising(purpose: string, { transactionalId, producerId = -1 }: RequestOf<'InitProducerId'>): void {
+    if (producerId >= 0 || transactionalId === null) return
+    if (purpose === 'recovery') return this.#fencing(transactionalId)
+    if (this.#hasStarted && !this.#mayInitialise.has(transactionalId))
+      this.#breach('InitProducerId(−1) of a running process that was not fenced, or has not asked whether it may live (P4)')
+  }
+
+  #hasEpoch(id: string): void {
+    this.#undecided.delete(id)
+    this.#mayInitialise.delete(id)
+    this.#initialised.add(id)
+    if (this.#ownIds.every((own) => this.#initialised.has(own))) this.#isFenced = false
+  }
+
+  /** P6: one transaction at a time, and no id alone once one of them was fenced. */
+  #writing(id: string | null): void {
+    if (id === null) return
+    const others = this.#ownIds.filter((own) => own !== id)
+    const open = others.filter((other) => this.#undecided.has(other))
+    if (open.length > 0) this.#breach(`writes under ${id} before the transaction of ${open.join(', ')} is decided (P6)`)
+    const left = this.#initialised.has(id) ? others.filter((other) => !this.#initialised.has(other)) : []
+    if (left.length > 0) this.#breach(`writes under ${id}, which was initialised without ${left.join(', ')} (P6)`)
+    this.#undecided.add(id)
   }
 
   #synced({ errorCode: code, assignment }: AnswerOf<'SyncGroup'>): void {

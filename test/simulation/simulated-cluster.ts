@@ -16,6 +16,8 @@ import type { Scenario } from './scenario.ts'
 import { type OutputRecord, type SimulatedTopology, simulatedTopologies } from './simulated-topologies.ts'
 
 export const application = 'sim'
+/** Of the trigger that makes batches at fixed times. */
+export const everyMs = 100
 const offsetsTopic = '__consumer_offsets'
 const transactionsTopic = '__transaction_state'
 
@@ -50,7 +52,8 @@ export class SimulatedCluster {
     const { topology, inputs, outputs } = simulatedTopologies[scenario.topology]
     for (const topic of [...inputs, ...outputs]) kafka.createTopic(topic, { partitions })
     const wire = kafka.wire('start')
-    const parts = { graph: graphOf(definitionOf(topology)), application, wire, clock, log: silentLog }
+    const trigger = scenario.trigger === 'continuous' ? scenario.trigger : { everyMs }
+    const parts = { graph: graphOf({ ...definitionOf(topology), trigger }), application, wire, clock, log: silentLog }
     const cluster = new Cluster(wire, clock)
     const prepared = await prepare({ ...parts, cluster, startTimeoutMs: 0, replicationFactor: -1 })
     return new SimulatedCluster(scenario, clock, kafka, prepared)

@@ -10,6 +10,7 @@ import type { Clock } from '../../service/clock.ts'
 import type { StoreBackend } from '../../service/state/store-backend.ts'
 import type { Call } from './connection.ts'
 import type { Scenario } from './scenario.ts'
+import { everyMs } from './simulated-cluster.ts'
 import { SimulatedPorts } from './simulated-ports.ts'
 
 export interface ProcessOptions {
@@ -56,7 +57,7 @@ export class SimulatedProcess {
       clock,
       wire: options.plantWire(this.ports.wire),
       openBackend: () => this.ports.backend(options.backend(clock)),
-      openTrigger: () => (scenario.trigger === 'interval' ? intervalTrigger(clock, 100) : continuousTrigger()),
+      openTrigger: () => (scenario.trigger === 'interval' ? intervalTrigger(clock, everyMs) : continuousTrigger()),
       instanceId,
       log: options.log(options.name),
       settings: {

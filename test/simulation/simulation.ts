@@ -6,7 +6,7 @@ import type { Clock } from '../../service/clock.ts'
 import type { CaudalError } from '../../service/errors.ts'
 import type { Wire } from '../../service/kafka/wire/wire.ts'
 import type { Log } from '../../service/log.ts'
-import { transactionalId } from '../../service/topology/names.ts'
+import { secondTransactionalId, transactionalId } from '../../service/topology/names.ts'
 import { ManualClock } from '../../service/memory/manual-clock.ts'
 import type { StoreBackend } from '../../service/state/store-backend.ts'
 import type { Call, ConnectionStep } from './connection.ts'
@@ -161,7 +161,8 @@ class Simulation implements FaultStage {
     })
     for (const twin of twins) twin.hasTwin = true
     process.hasTwin = twins.length > 0
-    if (isStatic) this.cluster.noteTransactionalId(transactionalId(application, `p${place}`, 0))
+    for (const idOf of isStatic ? [transactionalId, secondTransactionalId] : [])
+      this.cluster.noteTransactionalId(idOf(application, `p${place}`, 0))
     this.processes = [...this.processes, process]
   }
 

@@ -6,14 +6,16 @@ import type { ProcessBed } from './process-bed.ts'
 const input = stream('in', { value: json<number>() })
 const copy = input.to('copy', { value: json() })
 
-export const numbers = topology('numbers', [
-  copy,
-  input
-    .byKey()
-    .sum('total', (number) => number)
-    .emit('update')
-    .to('sums', { value: json() }),
-])
+const sums = input
+  .byKey()
+  .sum('total', (number) => number)
+  .emit('update')
+  .to('sums', { value: json() })
+
+export const numbers = topology('numbers', [copy, sums])
+
+/** The same in batches back to back. */
+export const numbersAtOnce = topology('numbers', [copy, sums], { trigger: 'continuous' })
 
 /** The same without a store. */
 export const copies = topology('copies', copy)

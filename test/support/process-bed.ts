@@ -15,7 +15,7 @@ import { localProcess, type LocalProcessParts } from '../../service/runtime/loca
 import type { Outcome } from '../../service/runtime/running.ts'
 import { type Prepared, prepare } from '../../service/runtime/start-up.ts'
 import type { Supervisor } from '../../service/runtime/supervisor.ts'
-import { intervalTrigger } from '../../service/runtime/trigger.ts'
+import { continuousTrigger, intervalTrigger } from '../../service/runtime/trigger.ts'
 import type { WorkerSettings } from '../../service/runtime/worker-parts.ts'
 import { MemoryStoreBackend } from '../../service/state/memory-store.ts'
 import { ScriptedStore } from '../../service/state/scripted-store.ts'
@@ -101,7 +101,8 @@ export class BedProcess {
       clock,
       wire: this.wire,
       openBackend: () => (store === 'scripted' ? bed.store.backend(clock) : new MemoryStoreBackend()),
-      openTrigger: () => intervalTrigger(clock, 100),
+      openTrigger: () =>
+        prepared.plan.graph.definition.trigger === 'continuous' ? continuousTrigger() : intervalTrigger(clock, 100),
       settings: { ...settings, ...options.settings },
       instanceId,
       membership: { ...membership, ...options.membership },

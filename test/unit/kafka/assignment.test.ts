@@ -11,7 +11,7 @@ const member = (memberId: string, tasks: readonly TaskId[] = [], more: Partial<A
   memberId,
   instanceId: null,
   fingerprint: 'f',
-  transactionalId: `tx-${memberId}`,
+  transactionalIds: [`tx-${memberId}`],
   tasks,
   generation: tasks.length > 0 ? 1 : -1,
   ...more,

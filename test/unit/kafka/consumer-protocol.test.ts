@@ -8,8 +8,8 @@ import {
   encodeSubscription,
 } from '../../../service/kafka/consumer-protocol.ts'
 
-const subscription = { fingerprint: 'f', transactionalId: 'tx', tasks: ['0_1', '1_1'] as const, generation: 7 }
-const assignment = { fingerprint: 'f', liveIds: ['tx', 'ty'], tasks: ['0_1'] as const, refused: ['m'] }
+const subscription = { fingerprint: 'f', transactionalIds: ['tx'], tasks: ['0_1', '1_1'] as const, generation: 7 }
+const assignment = { fingerprint: 'f', liveIds: ['tx', 'ty'], members: 2, tasks: ['0_1'] as const, refused: ['m'] }
 
 test('subscriptions and assignments come back as they went', () => {
   const owned = [{ topic: 'ü', partitions: [1, 300] }]

@@ -35,7 +35,7 @@ class Worker {
       sessionTimeoutMs,
       rebalanceTimeoutMs: 5_000,
       heartbeatIntervalMs: 50,
-      transactionalId: `tx-${name}`,
+      transactionalIds: [`tx-${name}`],
       fingerprint: 'print',
       topics: [topic],
       taskPartitions: (of) => [{ topic, partitions: of.map((task) => parseTaskId(task).partition) }],

@@ -32,7 +32,7 @@ describe('offsets and hanging transactions', () => {
         sessionTimeoutMs: 6_000,
         rebalanceTimeoutMs: 6_000,
         heartbeatIntervalMs: 500,
-        transactionalId: bed.id,
+        transactionalIds: [bed.id],
         fingerprint: 'f',
         topics: [topic],
         taskPartitions: () => [],

@@ -30,7 +30,7 @@ export class MemberParts {
       heartbeatIntervalMs: 20,
       purpose: group,
       fingerprint: 'print',
-      transactionalId: 'tx',
+      transactionalIds: ['tx'],
       topics: [],
       taskPartitions: () => [],
       allTasks: () => ['0_0', '0_1'] as const,

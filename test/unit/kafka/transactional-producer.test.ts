@@ -23,7 +23,7 @@ async function member(bed: Bed, group: string): Promise<Membership & { next(): P
   })
   let round = 0
   const join = async (memberId: string): Promise<Membership> => {
-    const data = { fingerprint: 'f', transactionalId: 't', tasks: [], generation: round++ }
+    const data = { fingerprint: 'f', transactionalIds: ['t'], tasks: [], generation: round++ }
     const joined = await requests.join(memberId, encodeSubscription([], [], data))
     assert.ok(joined)
     const { answer, code } = joined

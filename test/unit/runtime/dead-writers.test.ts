@@ -8,6 +8,7 @@ import { numbers } from '../../support/numbers.ts'
 import { application, onBed, type ProcessBed } from '../../support/process-bed.ts'
 
 const own = 'app.me.0'
+const ownSecond = 'app.me.0.b'
 const changelog = 'app-total-changelog'
 
 const free = async (bed: ProcessBed, where: 'offsets' | 'changelog', stuckForMs = patienceMs) => {
@@ -16,12 +17,12 @@ const free = async (bed: ProcessBed, where: 'offsets' | 'changelog', stuckForMs 
   const freeing = freeFromDeadWriters(
     {
       plan: { application },
-      transactionalId: own,
+      transactionalIds: [own, ownSecond],
       cluster: bed.cluster,
       clock: bed.clock,
       log: silentLog,
       progress: () => {},
-      liveIds: () => ['app.live.0', own],
+      liveIds: () => ['app.live.0', 'app.live.0.b', own, ownSecond],
       signal: new AbortController().signal,
     },
     { ...place, since: bed.clock.monotonic() - stuckForMs, ownChangelog: where === 'changelog' },
@@ -35,6 +36,9 @@ const left = (bed: ProcessBed) => bed.kafka.openTransactions().map(({ transactio
 describe('the open transaction', () => {
   const cases = {
     'of a dead writer of this application': { id: 'app.dead.0', offsets: 'fenced', changelog: 'fenced' },
+    'of a dead writer that took turns': { id: 'app.dead.0.b', offsets: 'fenced', changelog: 'fenced' },
+    'of a live one under its second id': { id: 'app.live.0.b', offsets: 'left', changelog: 'fenced' },
+    'of this very worker under its second id': { id: ownSecond, offsets: 'left', changelog: 'left' },
     'of a live one': { id: 'app.live.0', offsets: 'left', changelog: 'fenced' },
     'of somebody of another application': { id: 'stranger', offsets: 'left', changelog: 'fenced' },
     'of an application whose name begins alike': { id: 'app-two.x.0', offsets: 'left', changelog: 'fenced' },

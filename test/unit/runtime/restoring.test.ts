@@ -150,7 +150,7 @@ describe('a store with buckets', () => {
     const limits = { maxWaitMs: 20, partitionBytesMax: 1 << 18, readAheadBytesMax: 1 << 20 }
     const changelogs = new Fetcher({ cluster, clock, isolation: 'read_committed', ...limits })
     const silent = { log: silentLog, metrics: noMetrics, post: () => {}, progress: () => {} }
-    const nothing = { group: application, transactionalId: 'app.me.0', waits: new Waits(clock), ...silent }
+    const nothing = { group: application, transactionalIds: ['app.me.0'], waits: new Waits(clock), ...silent }
     const member = { liveIds: () => [], membership: () => assert.fail(), signal: new AbortController().signal }
     const context = { plan: bed.prepared.plan, cluster, clock, backend, changelogs, ...nothing, ...member }
     const handle = await backend.acquire(store, (await cluster.topics([changelog])).get(changelog)?.id ?? '')

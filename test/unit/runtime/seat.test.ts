@@ -10,7 +10,7 @@ import { type FromWorker, SharedFlags, type ToWorker } from '../../../service/ru
 
 const batchTimeoutMs = 1000
 const membership = { generation: 1, memberId: 'm', instanceId: null }
-const assignment = { membership, tasks: ['0_0'], fingerprint: 'f', liveIds: [] } as const
+const assignment = { membership, tasks: ['0_0'], fingerprint: 'f', liveIds: [], members: 1 } as const
 
 const view: MemberView = {
   phase: 'stable',

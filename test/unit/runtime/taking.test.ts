@@ -47,7 +47,7 @@ async function refusal(
 const workerOn = (bed: ProcessBed, wire: FaultyWire, post: (message: FromWorker) => void = () => {}) =>
   new Worker({
     ...bed.prepared,
-    ids: { worker: 0, group: application, transactionalId: 'app.b.0' },
+    ids: { worker: 0, group: application, transactionalIds: ['app.b.0'] },
     settings,
     wire,
     backend: bed.store.backend(bed.clock),

@@ -12,7 +12,19 @@ test('names that leave the process are what other processes, and later versions,
 
 test('no application takes the transactional ids of another for its own', () => {
   assert.ok(names.transactionalId('shop', 'pod-1', 0).startsWith(names.transactionalIdPrefix('shop')))
+  assert.ok(names.secondTransactionalId('shop', 'pod-1', 0).startsWith(names.transactionalIdPrefix('shop')))
   assert.ok(!names.transactionalId('shop-eu', 'pod-1', 0).startsWith(names.transactionalIdPrefix('shop')))
+})
+
+test('the two transactional ids of a worker are those of no other worker', () => {
+  const instances = ['pod', 'pod.0', 'pod.0.b', 'pod.b', 'b', '0']
+  const ids = instances.flatMap((instance) =>
+    [0, 1].flatMap((worker) => [
+      names.transactionalId('shop', instance, worker),
+      names.secondTransactionalId('shop', instance, worker),
+    ]),
+  )
+  assert.equal(new Set(ids).size, ids.length, ids.join(' '))
 })
 
 test('all keys of a store partition share one hash tag', () => {
