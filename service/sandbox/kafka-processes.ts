@@ -23,7 +23,7 @@ const serverOptions = [
 ]
 
 export class KafkaProcesses {
-  readonly nodes: readonly KafkaNode[]
+  #nodes: readonly KafkaNode[]
   readonly #libraries: string
   readonly #properties: Readonly<Record<string, string>>
   readonly #processes: GuardedProcesses
@@ -39,12 +39,16 @@ export class KafkaProcesses {
     readonly processes: GuardedProcesses
     readonly starting: Starting
   }) {
-    this.nodes = options.nodes
+    this.#nodes = options.nodes
     this.#libraries = options.libraries
     this.#properties = options.properties
     this.#processes = options.processes
     this.#starting = options.starting
     this.#running = this.nodes.map(() => null)
+  }
+
+  get nodes(): readonly KafkaNode[] {
+    return this.#nodes
   }
 
   get addresses(): readonly string[] {
@@ -60,11 +64,22 @@ export class KafkaProcesses {
     for (const node of this.#chosen(id)) this.#running[node.id - 1]?.kill(signal)
   }
 
+  /** Resolves when the process of one node (1, 2, …), or of all, has ended, whoever ended it. */
+  async ended(id?: number): Promise<void> {
+    await Promise.all(this.#chosen(id).map(async (node) => this.#running[node.id - 1]?.ended()))
+  }
+
   /** Ends what still runs of one node, or of all, and starts it on the same ports with the same data. */
   async restart(id?: number): Promise<void> {
     this.kill('SIGKILL', id)
-    await Promise.all(this.#chosen(id).map(async (node) => this.#running[node.id - 1]?.ended()))
+    await this.ended(id)
     await Promise.all(this.#chosen(id).map((node) => this.#startNode(node)))
+  }
+
+  /** From its next start on, clients find the node at this port. */
+  move(id: number, port: number): void {
+    this.#nodes = this.#nodes.map((node) => (node.id === id ? { ...node, port } : node))
+    for (const node of this.#chosen(id)) this.#configure(node)
   }
 
   /** Formats the data directories and starts all nodes. */
@@ -77,16 +92,19 @@ export class KafkaProcesses {
 
   async #format(node: KafkaNode, cluster: string): Promise<void> {
     const directory = this.#directory(node)
-    mkdirSync(directory, { recursive: true })
-    writeFileSync(
-      join(directory, 'server.properties'),
-      nodeProperties(node, this.nodes, join(directory, 'data'), this.#properties),
-    )
+    this.#configure(node)
     const log = join(directory, 'format.log')
     const args = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', join(directory, 'server.properties')]
     const format = await this.#java([...formatOptions, '-cp', `${this.#libraries}/*`, ...args], log)
     const end = await format.ended()
     if (end !== 'exit code 0') throw new FatalError(`Kafka's data directory could not be formatted (${end}):\n${logTail(log)}`)
+  }
+
+  #configure(node: KafkaNode): void {
+    const directory = this.#directory(node)
+    mkdirSync(directory, { recursive: true })
+    const properties = nodeProperties(node, this.nodes, join(directory, 'data'), this.#properties)
+    writeFileSync(join(directory, 'server.properties'), properties)
   }
 
   async #startNode(node: KafkaNode): Promise<void> {

@@ -40,7 +40,7 @@ export interface Sandbox {
   /** Null: state is held in memory. */
   readonly redisUrl: string | null
   /** Present where the sandbox runs the brokers itself. */
-  readonly kafka?: Pick<KafkaProcesses, 'pids' | 'kill' | 'restart'>
+  readonly kafka?: Pick<KafkaProcesses, 'addresses' | 'pids' | 'kill' | 'ended' | 'restart' | 'move'>
   /** Present where the sandbox runs Redis itself. */
   readonly redis?: Pick<RedisProcess, 'pid' | 'kill' | 'restart'>
   /**

@@ -1,11 +1,9 @@
 /**
  * An independent witness: reads topics and offsets with Kafka's own command line tools, so that what caudal wrote is judged by code that
- * shares nothing with it. Of the service it takes only where the sandbox keeps the jars.
+ * shares nothing with it.
  */
-import { spawn } from 'node:child_process'
 import { availableParallelism, loadavg } from 'node:os'
-import { join } from 'node:path'
-import { fetchKafka, fetchKafkaTools } from '../../service/sandbox/artifacts.ts'
+import { runTool } from './kafka-tool.ts'
 
 /** One committed record; keys and values as UTF-8 text, headers as the tool prints them (`name:value,…`, or `NO_HEADERS`). */
 export interface ReadRecord {
@@ -51,9 +49,6 @@ export interface GroupOffset {
 const fieldSeparator = '\x1f'
 const recordSeparator = '\x1e'
 const nullText = '\x1dnull'
-const toolTimeoutMs = 300_000
-const javaOptions = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
-const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, '../../service/sandbox/log4j2.yaml')}`
 
 /** How many times as long as usual things take: with many processes for each core a reader may not even have joined its group in time. */
 const slowness = (): number => Math.max(1, (loadavg()[0] ?? 0) / (2 * availableParallelism()))
@@ -142,41 +137,4 @@ export async function transactionLogRecords(brokers: readonly string[], transact
   ])
   // One JSON text after the other, without anything between them.
   return stdout.split(`{"transactionalId":"${transactionalId}"}`).length - 1
-}
-
-/** Runs one of Kafka's tools to its end. @throws Error with what it said when it fails */
-async function runTool(
-  name: string,
-  brokers: readonly string[],
-  args: readonly string[],
-): Promise<{ stdout: string; stderr: string }> {
-  const fetching = { progress: () => {} }
-  const libraries = [await fetchKafka(fetching), await fetchKafkaTools(fetching)]
-    .map((directory) => join(directory, '*'))
-    .join(':')
-  const main = `org.apache.kafka.tools.${name}`
-  const child = spawn(
-    'java',
-    [...javaOptions, logging, '-cp', libraries, main, '--bootstrap-server', brokers.join(','), ...args],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      signal: AbortSignal.timeout(toolTimeoutMs),
-    },
-  )
-  const [stdout, stderr, failure] = await Promise.all([
-    textOf(child.stdout),
-    textOf(child.stderr),
-    new Promise<string | null>((resolve) => {
-      child.once('error', (error) => resolve(error.message))
-      child.once('close', (code) => resolve(code === 0 ? null : `exit code ${code}`))
-    }),
-  ])
-  if (failure !== null) throw new Error(`${main} failed (${failure}):\n${stdout}\n${stderr}`)
-  return { stdout, stderr }
-}
-
-async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -69,6 +69,8 @@ async function answerOf<T>(request: Promise<T>, otherwise: T): Promise<T> {
     return await request
   } catch (error) {
     if (error instanceof Error && 'retriable' in error && error.retriable === true) return otherwise
+    // The stock client has repeated what may be repeated, for as long as it likes.
+    if (error instanceof Error && error.name === 'KafkaJSNumberOfRetriesExceeded') return otherwise
     throw error
   }
 }

@@ -23,6 +23,7 @@ const sendEveryMs = 20
 const recordsPerShift = 1_000
 
 export class KafkaInput {
+  readonly #kafka: Kafka
   readonly #producer: Producer
   readonly #topic: string
   readonly #keys: string[] = []
@@ -30,24 +31,20 @@ export class KafkaInput {
   readonly #counts = new Map<string, number>()
   readonly #partitions = new Map<string, number>()
   readonly #sent: SentRecord[] = []
+  #partitionOf: ((key: string) => number) | null = null
   #turn = 0
   #flowing: Promise<void> | null = null
   #flows = false
 
   constructor({ brokers, topic, keys = 20, shifts = 1 }: InputOptions) {
-    const choose = Partitioners.DefaultPartitioner()
     this.#topic = topic
     this.#shifts = shifts
     this.addKeys(keys)
-    this.#producer = new Kafka({ brokers: [...brokers], clientId: 'test-input', logLevel: logLevel.NOTHING }).producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      createPartitioner: () => (args) => {
-        const partition = choose(args)
-        this.#partitions.set(String(args.message.key), partition)
-        return partition
-      },
-    })
+    const client = { brokers: [...brokers], clientId: 'test-input', logLevel: logLevel.NOTHING }
+    // However long a broker is away, it is asked again at least once a second.
+    const retry = { retries: Number.MAX_SAFE_INTEGER, maxRetryTime: 1_000 }
+    this.#kafka = new Kafka({ ...client, retry })
+    this.#producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   }
 
   connect(): Promise<void> {
@@ -77,8 +74,16 @@ export class KafkaInput {
 
   /** Writes the next `count` integers, key after key. */
   async send(count: number): Promise<void> {
+    const topic = this.#topic
+    const partitionOf = (this.#partitionOf ??= await partitionsOf(this.#kafka, topic))
     const messages = Array.from({ length: count }, () => this.#next())
-    await this.#producer.send({ topic: this.#topic, acks: -1, messages })
+    for (const { key } of messages) if (!this.#partitions.has(key)) this.#partitions.set(key, partitionOf(key))
+    // Stock kafkajs loses and doubles records of a send to several partitions, one of which gets another leader meanwhile.
+    const byPartition = Map.groupBy(messages, ({ key }) => this.#partitions.get(key) ?? 0)
+    const sending = [...byPartition].map(([partition, records]) =>
+      this.#producer.send({ topic, acks: -1, messages: records.map((record) => ({ ...record, partition })) }),
+    )
+    await Promise.all(sending)
     this.#sent.push(...messages)
   }
 
@@ -117,4 +122,15 @@ export class KafkaInput {
     this.#counts.set(key, number)
     return { key, value: String(number) }
   }
+}
+
+/** Where Kafka's own clients write a key. */
+async function partitionsOf(kafka: Kafka, topic: string): Promise<(key: string) => number> {
+  const admin = kafka.admin()
+  await admin.connect()
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+  await admin.disconnect()
+  const partitionMetadata = topics[0]?.partitions ?? []
+  const choose = Partitioners.DefaultPartitioner()
+  return (key) => choose({ topic, partitionMetadata, message: { key, value: null } })
 }

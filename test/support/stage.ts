@@ -21,6 +21,8 @@ export interface StageOptions {
   readonly instances: readonly (string | null)[]
   readonly flags?: Readonly<Record<string, string | number>>
   readonly partitions?: number
+  /** A cluster of the test's own. Default: the one that the tests share. */
+  readonly brokers?: readonly string[]
   /** In how many groups the keys take turns; see KafkaInput. */
   readonly shifts?: number
 }
@@ -65,7 +67,7 @@ export class Stage {
 
   /** With its topics made, and all ended after the test; the workers are not started yet. */
   static async set(options: StageOptions): Promise<Stage> {
-    const { brokers } = await servers()
+    const brokers = options.brokers ?? (await servers()).brokers
     const stage = new Stage(options, brokers)
     const { admin, input, application, partitions } = stage
     options.test.after(async () => {
