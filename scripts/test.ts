@@ -33,7 +33,14 @@ interface Result {
 
 const root = join(import.meta.dirname, '..')
 const phases: readonly Phase[] = [
-  { name: 'unit', folders: ['unit', 'windows', 'golden'], real: false, together: true, timeoutMs: 60_000, limitMs: 300_000 },
+  {
+    name: 'unit',
+    folders: ['unit', 'fuzz', 'windows', 'golden'],
+    real: false,
+    together: true,
+    timeoutMs: 60_000,
+    limitMs: 300_000,
+  },
   { name: 'conformance (memory)', folders: ['conformance'], real: false, together: true, timeoutMs: 60_000, limitMs: 300_000 },
   { name: 'simulation', folders: ['simulation'], real: false, together: true, timeoutMs: 600_000, limitMs: 900_000 },
   { name: 'conformance (real)', folders: ['conformance'], real: true, together: true, timeoutMs: 120_000, limitMs: 900_000 },

@@ -37,6 +37,9 @@ export interface PollOwner {
 /** An answer takes no longer than the wait that was asked for and this. */
 const answerWithinMs = 30_000
 
+/** How many answers in a row may reach behind the end that they announce. */
+const beyondEndMax = 20
+
 /**
  * The main lane asks for every partition that is not under way, and the broker holds the request for `maxWaitMs`. The side lane
  * asks, on a connection of its own, for those that came since, until the main lane's answer is due, which then takes them over.
@@ -178,7 +181,7 @@ export class BrokerPoll {
     const aborted = this.#options.isolation === 'read_committed' ? (answer.abortedTransactions ?? []) : null
     try {
       const { columns, nextOffset } = decodeRecords(records, 0, records.length, feed.position, aborted)
-      if (nextOffset <= feed.position) return false
+      if (nextOffset <= feed.position || this.#isBeyondEnd(feed, nextOffset)) return false
       feed.push({ columns, nextOffset, byteLength: records.length })
     } catch (error) {
       const { topic, partition, position } = feed
@@ -195,6 +198,21 @@ export class BrokerPoll {
     // Brokers fill an answer in the order of the request: who got something goes to the end of the next one.
     if (this.#feeds.delete(feed)) this.#feeds.add(feed)
     return true
+  }
+
+  /**
+   * No checksum covers the offset of a batch, so that one behind the end of the log is not believed. The broker reads the end that it
+   * announces before the records, so a batch may have come in between: then it is there when it is asked for again. @throws Error where
+   * it was asked for again often enough
+   */
+  #isBeyondEnd(feed: FetchingFeed, nextOffset: number): boolean {
+    if (feed.highWatermark < 0 || nextOffset <= feed.highWatermark) {
+      feed.beyondEnd = 0
+      return false
+    }
+    feed.beyondEnd += 1
+    if (feed.beyondEnd < beyondEndMax) return true
+    throw new Error(`they reach to offset ${nextOffset - 1}, and the log ends before ${feed.highWatermark}`)
   }
 
   #refused(feed: FetchingFeed, code: number): boolean {

@@ -45,6 +45,8 @@ export class FetchingFeed implements Feed {
   leaderEpoch = -1
   /** How often in a row its leader had to be looked for. */
   detours = 0
+  /** How many answers in a row held records behind the end of the log that they announced. */
+  beyondEnd = 0
   inFlight = false
   removed = false
   readonly #roomFreed: (feed: FetchingFeed) => void

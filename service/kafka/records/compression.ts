@@ -32,9 +32,12 @@ export function compress(compression: Compression, bytes: Buffer): Buffer {
   }
 }
 
+/** More than any producer puts into a batch: what claims to be longer must not ask for memory first. */
+const plainBytesMax = 2 ** 27
+
 /**
  * The records of a batch whose attributes name codec `id`.
- * @throws FatalError when the codec is unknown or the bytes are not what it wrote.
+ * @throws FatalError when the codec is unknown, the bytes are not what it wrote, or they unpack to more than a batch can be.
  */
 export function decompress(id: number, bytes: Buffer): Buffer {
   const compression = compressions[id]
@@ -44,6 +47,7 @@ export function decompress(id: number, bytes: Buffer): Buffer {
     return decompressWith(compression, bytes)
   } catch (cause) {
     if (cause instanceof FatalError) throw cause
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(compression)
     throw new FatalError(`A record batch cannot be decompressed: it is not ${compression}.`, { cause, fields: { compression } })
   }
 }
@@ -53,13 +57,14 @@ function decompressWith(compression: Compression, bytes: Buffer): Buffer {
     case 'none':
       return bytes
     case 'gzip':
-      return gunzipSync(bytes)
+      return gunzipSync(bytes, { maxOutputLength: plainBytesMax })
     case 'snappy':
       return bytes.subarray(0, 8).equals(xerialMagic) ? uncompressXerial(bytes) : uncompressSnappy(bytes)
     case 'lz4':
+      if (lz4BytesAtMost(bytes) > plainBytesMax) throw tooLarge(compression)
       return decompressFrameSync(bytes)
     case 'zstd':
-      return zstdDecompressSync(bytes)
+      return zstdDecompressSync(bytes, { maxOutputLength: plainBytesMax })
   }
 }
 
@@ -81,17 +86,51 @@ function compressXerial(bytes: Buffer): Buffer {
 
 function uncompressXerial(bytes: Buffer): Buffer {
   const parts: Buffer[] = []
+  let left = plainBytesMax
   for (let at = xerialHeader.length; at < bytes.length; ) {
     const length = bytes.readUInt32BE(at)
     const end = at + 4 + length
     if (end > bytes.length) throw new FatalError('A snappy block is cut short.', { fields: { length, at } })
-    parts.push(uncompressSnappy(bytes.subarray(at + 4, end)))
+    const part = uncompressSnappy(bytes.subarray(at + 4, end), left)
+    left -= part.length
+    parts.push(part)
     at = end
   }
   return Buffer.concat(parts)
 }
 
-function uncompressSnappy(bytes: Buffer): Buffer {
+/** A block begins with the length that it unpacks to, as a varint. */
+function uncompressSnappy(bytes: Buffer, bytesMax = plainBytesMax): Buffer {
+  let announced = 0
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[i] ?? 0
+    announced += (byte & 127) * 2 ** (7 * i)
+    if (byte < 128) break
+  }
+  if (announced > bytesMax) throw tooLarge('snappy')
   const plain = uncompressSync(bytes, { asBuffer: true })
   return Buffer.isBuffer(plain) ? plain : Buffer.from(plain)
 }
+
+const lz4 = { headerBytesMin: 7, blockBytesMax: [0, 0, 0, 0, 2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22], expansionMax: 255 } as const
+
+/** How much a frame can unpack to: the lengths of its blocks are all in front of them, and none unpacks to more than its header says. */
+function lz4BytesAtMost(bytes: Buffer): number {
+  if (bytes.length < lz4.headerBytesMin) return 0
+  const flags = bytes[4] ?? 0
+  const blockBytesMax = lz4.blockBytesMax[((bytes[5] ?? 0) >> 4) & 7] ?? 0
+  const [hasBlockChecksum, hasContentSize, hasDictionary] = [flags & 16, flags & 8, flags & 1]
+  let most = 0
+  for (let at = lz4.headerBytesMin + (hasContentSize ? 8 : 0) + (hasDictionary ? 4 : 0); at + 4 <= bytes.length; ) {
+    const length = bytes.readUInt32LE(at) & 0x7fffffff
+    if (length === 0) break
+    most += Math.min(blockBytesMax, length * lz4.expansionMax)
+    at += 4 + length + (hasBlockChecksum ? 4 : 0)
+  }
+  return most
+}
+
+const tooLarge = (compression: Compression): FatalError =>
+  new FatalError(`A record batch that is compressed with ${compression} unpacks to more than ${plainBytesMax} bytes.`, {
+    fields: { compression },
+  })

@@ -29,10 +29,15 @@ interface Batch {
 /** The shortest record: length, attributes, two deltas, two null lengths, no headers. */
 const recordBytesMin = 7
 
+/** Offsets from here on are no exact numbers any more. */
+const offsetsEnd = 2 ** 53 - 1
+
 /**
  * Decodes the whole batches in `buffer[start, end)`, leaving out records below `fromOffset` and a last batch that is cut short.
  * With `aborted`, the list of a read_committed answer, records of aborted transactions are left out; with null none are.
- * @throws FatalError when a batch is not what its checksum, its header or its format says.
+ * A broker begins with the batch that holds `fromOffset`, or the next one, and sends that one whole (KIP-74); the checksum does not cover
+ * offset and length of a batch, so that this order is all that tells them from wrong ones.
+ * @throws FatalError when a batch is not what its checksum, its header, its place or its format says.
  */
 export function decodeRecords(
   buffer: Buffer,
@@ -49,6 +54,9 @@ export function decodeRecords(
     const batchEnd = at + lengthEnd + buffer.readInt32BE(at + field.length)
     if (batchEnd > end) break
     const header = checkedHeader(buffer, at, batchEnd)
+    if (header.lastOffset < nextOffset || (at > start && header.baseOffset < nextOffset)) {
+      throw corrupt(header.baseOffset, `it ends at ${header.lastOffset}, and what comes next is ${nextOffset}`)
+    }
     const batch = { header, block: buffer, start: at + headerBytes, end: batchEnd }
     const isControl = (header.attributes & attribute.control) !== 0
     if (!isAborted(batch) && !isControl && header.lastOffset >= fromOffset) {
@@ -56,9 +64,10 @@ export function decodeRecords(
       capacity += plain.header.count
       batches.push(plain)
     }
-    nextOffset = Math.max(nextOffset, header.lastOffset + 1)
+    nextOffset = header.lastOffset + 1
     at = batchEnd
   }
+  if (nextOffset === fromOffset && end > start) throw corrupt(fromOffset, `it is cut short after ${end - start} bytes`)
   const columns = new RecordColumns(capacity)
   for (const batch of batches) decodeBatch(batch, fromOffset, columns)
   return { columns, nextOffset }
@@ -72,19 +81,33 @@ function checkedHeader(buffer: Buffer, start: number, end: number): BatchHeader 
   if (crc32c(buffer, start + field.attributes, end) !== buffer.readUInt32BE(start + field.crc)) {
     throw corrupt(header.baseOffset, 'its checksum does not match')
   }
-  if (header.count < 0 || header.lastOffset < header.baseOffset) throw corrupt(header.baseOffset, 'its header contradicts itself')
+  if (header.count < 0 || header.lastOffset < header.baseOffset || header.baseOffset < 0 || header.lastOffset >= offsetsEnd) {
+    throw corrupt(header.baseOffset, 'its header contradicts itself')
+  }
   return header
 }
 
 function decompressed(batch: Batch): Batch {
   const codec = batch.header.attributes & attribute.compression
-  const block = codec === 0 ? batch.block : decompress(codec, batch.block.subarray(batch.start, batch.end))
+  const block = codec === 0 ? batch.block : unpacked(batch, codec)
   const plain = codec === 0 ? batch : { header: batch.header, block, start: 0, end: block.length }
   // A count that lies must not decide how much memory is taken.
   if (plain.header.count * recordBytesMin > plain.end - plain.start) {
     throw corrupt(batch.header.baseOffset, `it cannot hold the ${plain.header.count} records that it announces`)
   }
   return plain
+}
+
+function unpacked({ header, block, start, end }: Batch, codec: number): Buffer {
+  try {
+    return decompress(codec, block.subarray(start, end))
+  } catch (cause) {
+    if (!(cause instanceof FatalError)) throw cause
+    throw new FatalError(`A record batch is corrupt at offset ${header.baseOffset}: ${cause.message}`, {
+      cause,
+      fields: { ...cause.fields, offset: header.baseOffset },
+    })
+  }
 }
 
 /**
@@ -109,7 +132,10 @@ function abortedFilter(aborted: readonly AbortedTransaction[]): (batch: Batch) =
   }
 }
 
-/** Whether a control batch ends an aborted transaction: its one record has the key (version int16, type int16), type 0. */
+/**
+ * Whether a control batch ends an aborted transaction: its one record has the key (version int16, type int16), type 0. Compaction leaves
+ * batches without a record. @throws FatalError for one that has another key: what follows it may be committed, or not
+ */
 function isAbortMarker({ header, block, start, end }: Batch): boolean {
   if (header.count < 1) return false
   const cursor = new VarintCursor(block, start)
@@ -118,7 +144,8 @@ function isAbortMarker({ header, block, start, end }: Batch): boolean {
   cursor.long()
   cursor.int()
   const keyLength = cursor.int()
-  return keyLength >= 4 && cursor.at + 4 <= end && block.readInt16BE(cursor.at + 2) === 0
+  if (keyLength < 4 || cursor.at + keyLength > end) throw corrupt(header.baseOffset, 'its control record cannot be read')
+  return block.readInt16BE(cursor.at + 2) === 0
 }
 
 /** The hot loop: appends the records of one batch to `columns`, which have room for them. */
@@ -131,6 +158,7 @@ function decodeBatch({ header, block, start, end }: Batch, fromOffset: number, c
   const cursor = new VarintCursor(block, start)
   let row = columns.count
   let byteLength = 0
+  let before = baseOffset - 1
   for (let left = count; left > 0; left--) {
     const length = cursor.int()
     const recordEnd = cursor.at + length
@@ -147,8 +175,11 @@ function decodeBatch({ header, block, start, end }: Batch, fromOffset: number, c
     if (keyLength < -1 || valueLength < -1 || length < 0 || headers >= recordEnd || recordEnd > end) {
       throw corrupt(offset, 'a record leaves its bounds')
     }
-    if (block[headers] !== 0) checkHeaders(cursor, recordEnd, offset)
-    cursor.at = recordEnd
+    if (block[headers] === 0) cursor.at++
+    else checkHeaders(cursor, recordEnd, offset)
+    if (cursor.at !== recordEnd) throw corrupt(offset, 'a record is shorter than it says')
+    if (offset <= before || offset > header.lastOffset) throw corrupt(offset, `a record of that offset follows ${before}`)
+    before = offset
     if (offset >= fromOffset) {
       offsets[row] = offset
       timestamps[row] = hasAppendTime ? header.maxTimestamp : timestamp
@@ -163,6 +194,7 @@ function decodeBatch({ header, block, start, end }: Batch, fromOffset: number, c
       row++
     }
   }
+  if (cursor.at !== end) throw corrupt(baseOffset, `${end - cursor.at} bytes follow its last record`)
   columns.count = row
   columns.byteLength += byteLength
 }

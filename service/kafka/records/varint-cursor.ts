@@ -1,6 +1,9 @@
 /** A place in a block of bytes from which zigzag varints are read, one after the other. */
 
-/** Reads never leave the block and never fail: past its end they see zeroes, and the caller compares `at` with its bound. */
+/**
+ * Reads never leave the block and never fail: past its end they see zeroes, and the caller compares `at` with its bound. A varint that is
+ * longer than its type allows moves `at` behind the block.
+ */
 export class VarintCursor {
   readonly bytes: Buffer
   at: number
@@ -31,6 +34,7 @@ export class VarintCursor {
     let value = 0
     let byte = 128
     for (let shift = 0; byte > 127; shift += 7) {
+      if (shift > 28) return this.tooLong()
       byte = this.bytes[this.at++] ?? 0
       value |= (byte & 127) << shift
     }
@@ -58,9 +62,14 @@ export class VarintCursor {
     let value = 0
     let scale = 1
     for (let byte = 128; byte > 127; scale *= 128) {
+      if (scale > 2 ** 63) return this.tooLong()
       byte = this.bytes[this.at++] ?? 0
       value += (byte & 127) * scale
     }
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+  }
+  private tooLong(): number {
+    this.at = this.bytes.length + 1
+    return 0
   }
 }

@@ -24,13 +24,18 @@ export function framedSocket({ host, port }: { readonly host: string; readonly p
 const lengthBytes = 4
 /** More than any answer: what claims to be longer speaks another protocol. */
 const frameBytesMax = 2 ** 30
+/** The correlation id: no message is shorter. */
+const frameBytesMin = 4
+/** More than most answers: beyond that a length is believed by as much as has arrived. */
+const believedBytes = 2 ** 26
 
 /** Puts messages together from the pieces in which they arrive. */
 export class FrameReader {
   readonly #deliver: (frame: Buffer) => void
   readonly #length = Buffer.alloc(lengthBytes)
-  /** The message that is being read; null while its length is. */
+  /** The message that is being read, as far as there is room for it yet; null while its length is. */
   #frame: Buffer | null = null
+  #frameBytes = 0
   #filled = 0
 
   constructor(deliver: (frame: Buffer) => void) {
@@ -52,6 +57,7 @@ export class FrameReader {
   #filledUp(): void {
     const frame = this.#frame
     if (frame === null) return this.#begin()
+    if (frame.length < this.#frameBytes) return this.#makeRoom(frame)
     this.#frame = null
     this.#filled = 0
     this.#deliver(frame)
@@ -59,10 +65,16 @@ export class FrameReader {
 
   #begin(): void {
     const length = this.#length.readInt32BE()
-    if (length <= 0 || length > frameBytesMax) {
+    if (length < frameBytesMin || length > frameBytesMax) {
       throw new Error(`it answers with a message of ${length} bytes: is it a Kafka broker, and is its port without TLS?`)
     }
-    this.#frame = Buffer.allocUnsafe(lengthBytes + length)
+    this.#frameBytes = lengthBytes + length
+    this.#frame = Buffer.allocUnsafe(Math.min(this.#frameBytes, believedBytes))
     this.#length.copy(this.#frame)
+  }
+
+  #makeRoom(frame: Buffer): void {
+    this.#frame = Buffer.allocUnsafe(Math.min(this.#frameBytes, 2 * frame.length))
+    frame.copy(this.#frame)
   }
 }

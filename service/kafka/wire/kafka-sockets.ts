@@ -109,6 +109,7 @@ export function kafkaSockets(options: SocketOptions): (host: string, port: numbe
     const connection = connectionPool.pool[0]
     if (connection === undefined) throw new ConfigurationError(['kafkajs made a pool without connections'])
     if (framed) takeWholeFrames(connection)
+    else endWhatIsNoMessage(connection)
     const broker = new Broker({ connectionPool, logger: kafka.logger() })
     return { connection, connect: () => broker.connect() }
   }
@@ -137,6 +138,18 @@ function takeWholeFrames(connection: KafkajsConnection): void {
     if (connection.authHandlers) return processData.call(connection, frame)
     const [size, correlationId, payload] = [frame.length - 4, frame.readInt32BE(4), frame.subarray(8)]
     connection.requestQueue.fulfillRequest({ size, correlationId, payload })
+  }
+}
+
+/** Nobody catches what kafkajs throws at bytes that are no message: the process would end, where a connection should. */
+function endWhatIsNoMessage(connection: KafkajsConnection): void {
+  const processData = connection.processData
+  connection.processData = (bytes) => {
+    try {
+      processData.call(connection, bytes)
+    } catch (error) {
+      connection.socket?.destroy(error as Error)
+    }
   }
 }
 

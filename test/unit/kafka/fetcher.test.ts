@@ -8,7 +8,8 @@ import { commitOffsets } from '../../../service/kafka/offsets.ts'
 import { outsideTransactions, RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
 import type { Wire } from '../../../service/kafka/wire/wire.ts'
-import type { RequestOf } from '../../../service/kafka/wire/messages.ts'
+import type { AnswerOf, RequestOf } from '../../../service/kafka/wire/messages.ts'
+import { FaultyWire } from '../../support/faulty-wire.ts'
 import { Bed, batch, eventually, isReal } from './bed.ts'
 
 /** Writes outside of transactions. */
@@ -230,6 +231,31 @@ describe('Fetcher', () => {
     const reading = readUntil(fetcher, feed, 6)
     for (const value of expected) await append(bed, topic, 0, [value])
     assert.deepEqual(await reading, expected)
+    await fetcher.close()
+  })
+
+  test('records behind the end that their answer announces are asked for again, and not for ever', async () => {
+    const topic = await bed.topic('beyond')
+    await append(bed, topic, 0, ['a'])
+    const wire = new FaultyWire(bed.client())
+    const shorter = (answer: AnswerOf<'Fetch'>) => ({
+      ...answer,
+      responses: answer.responses.map((response) => ({
+        ...response,
+        partitions: response.partitions.map((partition) => ({ ...partition, highWatermark: 0 })),
+      })),
+    })
+    const plan = (times: number) => wire.plan({ api: 'Fetch', fault: { kind: 'change', change: shorter }, times })
+    const fetcher = fetcherOf(bed, { wire })
+    plan(3)
+    const feed = fetcher.add(topic, 0, 0)
+    assert.deepEqual(await readUntil(fetcher, feed, 1), ['a'])
+    assert.ok(wire.isOver)
+    fetcher.remove(feed)
+    plan(1_000)
+    const reading = readUntil(fetcher, fetcher.add(topic, 0, 0), 1)
+    const message = /fetched from offset 0.* reach to offset 0, and the log ends before 0/
+    await assert.rejects(reading, { name: 'FatalError', message })
     await fetcher.close()
   })
 

@@ -25,3 +25,11 @@ test('a number that never ends stops at the end of the block', () => {
   cursor.long()
   assert.ok(cursor.at > 2)
 })
+
+test('one that is longer than its type allows ends behind the block', () => {
+  for (const read of [(cursor: VarintCursor) => cursor.int(), (cursor: VarintCursor) => cursor.long()]) {
+    const cursor = cursorOf(...Buffer.alloc(11, 0x80), 1, 0, 0)
+    read(cursor)
+    assert.equal(cursor.at, 15)
+  }
+})
