@@ -9,3 +9,5 @@ export function parseTaskId(id: TaskId): { readonly subtopology: number; readonl
   const [subtopology, partition] = id.split('_')
   return { subtopology: Number(subtopology), partition: Number(partition) }
 }
+
+export const isTaskId = (value: unknown): value is TaskId => typeof value === 'string' && /^\d{1,9}_\d{1,9}$/.test(value)

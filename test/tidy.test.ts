@@ -6,7 +6,17 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, test } from 'node:test'
 
 /** Files of the root of service/ that everybody may import. */
-const leaves = ['clock.ts', 'duration.ts', 'errors.ts', 'log.ts', 'metrics.ts', 'retry.ts', 'seeded-random.ts', 'task-id.ts']
+const leaves = [
+  'clock.ts',
+  'duration.ts',
+  'errors.ts',
+  'json-shape.ts',
+  'log.ts',
+  'metrics.ts',
+  'retry.ts',
+  'seeded-random.ts',
+  'task-id.ts',
+]
 
 /**
  * Who may import whom, below service/: a folder, or a file with what it may import besides that, and what it may import besides itself and

@@ -1,4 +1,5 @@
 /** The metadata that stands beside each committed offset: enough to notice when offsets and changelogs part company (P10). */
+import { isCount, isListOf, isMapOf, isNullOr, isText, isTime } from '../json-shape.ts'
 
 export interface OffsetMetadata {
   /** Counts the task's commits; 0 for a start position. */
@@ -32,15 +33,15 @@ export function decodeOffsetMetadata(text: string): OffsetMetadata | null {
     return null
   }
   if (!Array.isArray(fields) || fields[0] !== format || fields.length !== 5) return null
-  const [, batch, partitionsAtStart, watermarks, stores] = fields as [
-    1,
-    number,
-    number,
-    OffsetMetadata['watermarks'],
-    OffsetMetadata['stores'],
-  ]
-  return { batch, partitionsAtStart, watermarks, stores }
+  const [, batch, partitionsAtStart, watermarks, stores] = fields as readonly unknown[]
+  if (!isCount(batch) || !isCount(partitionsAtStart)) return null
+  return isListOf(watermarks, isNullOr(isTime)) && isMapOf(stores, isLastRecord)
+    ? { batch, partitionsAtStart, watermarks, stores }
+    : null
 }
+
+const isLastRecord = (value: unknown): value is readonly [topicId: string, lastOffset: number] =>
+  Array.isArray(value) && value.length === 2 && isText(value[0]) && isCount(value[1])
 
 /** The bytes that the metadata of a task with these stores, and so many withTimes, can take at most. */
 export function offsetMetadataBytesAtMost(storeNames: readonly string[], withTimes: number): number {

@@ -1,4 +1,5 @@
 /** The progress record: what a task had done, written to each of its changelogs in the same transaction as its offsets (P10). */
+import { isCount, isListOf, isMapOf, isNullOr, isObject, isText, isTime, type JsonObject } from '../json-shape.ts'
 
 /** One source partition of the task. The topic's id tells a topic that was deleted and made again from the one that was read. */
 export interface SourcePosition {
@@ -35,9 +36,45 @@ export const encodeProgress = (record: ProgressRecord): Buffer => Buffer.from(JS
 
 /** @throws TypeError where the bytes are no progress record of a format that is known here */
 export function decodeProgress(bytes: Buffer): ProgressRecord {
-  const record: unknown = JSON.parse(bytes.toString())
-  if (typeof record !== 'object' || record === null || !('format' in record) || record.format !== 1 || !('positions' in record)) {
-    throw new TypeError(`a progress record of unknown format: ${bytes.subarray(0, 80).toString()}`)
+  let record: unknown
+  try {
+    record = JSON.parse(bytes.toString())
+  } catch (cause) {
+    throw unknownFormat(bytes, cause)
   }
-  return record as unknown as ProgressRecord
+  if (!isObject(record) || !isProgress(record)) throw unknownFormat(bytes)
+  return record
 }
+
+const unknownFormat = (bytes: Buffer, cause?: unknown) =>
+  new TypeError(`a progress record of unknown format: ${bytes.subarray(0, 80).toString()}`, { cause })
+
+/** A slot clock that was never read is infinitely early, for which JSON has null. */
+function isProgress(record: JsonObject): record is JsonObject & ProgressRecord {
+  const { format, batch, fingerprint, changelogId, positions, watermark, upstreamWatermarks } = record
+  const { withTimes = [], mergedWatermarks = {}, keyKinds = {}, slot = 0 } = record
+  return (
+    format === 1 &&
+    isCount(batch) &&
+    isText(fingerprint) &&
+    isText(changelogId) &&
+    isListOf(positions, isPosition) &&
+    isNullOr(isTime)(watermark) &&
+    isMapOf(upstreamWatermarks, isReport) &&
+    isListOf(withTimes, isNullOr(isTime)) &&
+    isMapOf(mergedWatermarks, isTime) &&
+    isMapOf(keyKinds, isKeyKind) &&
+    isNullOr(isTime)(slot)
+  )
+}
+
+const isPosition = (value: unknown): value is SourcePosition =>
+  isObject(value) &&
+  isText(value['topic']) &&
+  isText(value['topicId']) &&
+  isCount(value['partition']) &&
+  isCount(value['position'])
+
+const isReport = (value: unknown): value is number | 'idle' => value === 'idle' || isTime(value)
+
+const isKeyKind = (value: unknown): value is 's' | 'n' | 'b' => value === 's' || value === 'n' || value === 'b'

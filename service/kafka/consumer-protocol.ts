@@ -1,6 +1,7 @@
 /** Subscriptions and assignments in Kafka's own consumer encoding, so that lag tools read them; what is ours travels as user data. */
 import { FatalError } from '../errors.ts'
-import type { TaskId } from '../task-id.ts'
+import { isListOf, isObject, isText, type JsonObject } from '../json-shape.ts'
+import { isTaskId, type TaskId } from '../task-id.ts'
 
 /** Partitions of topics, as lag tools see them. */
 export type TopicPartitions = readonly { readonly topic: string; readonly partitions: readonly number[] }[]
@@ -50,7 +51,9 @@ export function decodeSubscription(metadata: Buffer): SubscriptionData {
   const reader = new Reader(metadata)
   reader.int16()
   for (let left = reader.int32(); left > 0; left--) reader.take(reader.int16())
-  return parsed<SubscriptionData>(reader.take(reader.int32()))
+  const data = parsed(reader.take(reader.int32()))
+  if (!isSubscription(data)) throw foreign()
+  return data
 }
 
 /** ConsumerProtocolAssignment, version 1. */
@@ -58,7 +61,7 @@ export function encodeAssignment(assigned: TopicPartitions, data: AssignmentData
   return Buffer.concat([int16(assignmentVersion), ...topicPartitions(assigned), bytes(json(data))])
 }
 
-/** The user data of an assignment; null for an empty one, which a member has that the leader did not see. */
+/** The user data of an assignment; null for an empty one, which a member has that the leader did not see. @throws FatalError as above */
 export function decodeAssignment(assignment: Buffer): AssignmentData | null {
   if (assignment.length === 0) return null
   const reader = new Reader(assignment)
@@ -67,7 +70,9 @@ export function decodeAssignment(assignment: Buffer): AssignmentData | null {
     reader.take(reader.int16())
     reader.take(4 * reader.int32())
   }
-  return parsed<AssignmentData>(reader.take(reader.int32()))
+  const data = parsed(reader.take(reader.int32()))
+  if (!isAssignment(data)) throw foreign()
+  return data
 }
 
 class Reader {
@@ -97,13 +102,30 @@ const foreign = (cause?: unknown) =>
     { cause },
   )
 
-function parsed<T>(data: Buffer): T {
+function parsed(data: Buffer): JsonObject {
+  let value: unknown
   try {
-    return JSON.parse(data.toString()) as T
+    value = JSON.parse(data.toString())
   } catch (error) {
     throw foreign(error)
   }
+  if (!isObject(value)) throw foreign()
+  return value
 }
+
+/** A generation is −1 before there was one. */
+const isSubscription = (data: JsonObject): data is JsonObject & SubscriptionData =>
+  isText(data['fingerprint']) &&
+  isText(data['transactionalId']) &&
+  isListOf(data['tasks'], isTaskId) &&
+  Number.isSafeInteger(data['generation'])
+
+const isAssignment = (data: JsonObject): data is JsonObject & AssignmentData =>
+  isText(data['fingerprint']) &&
+  isListOf(data['liveIds'], isText) &&
+  isListOf(data['tasks'], isTaskId) &&
+  isListOf(data['refused'], isText) &&
+  (data['unfinishedFor'] === undefined || isText(data['unfinishedFor']))
 
 function int16(value: number): Buffer {
   const buffer = Buffer.alloc(2)

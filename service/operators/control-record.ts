@@ -30,13 +30,13 @@ export function encodeControl({ kind, upstream, time }: ControlRecord): Buffer {
 /** @throws FatalError for bytes of another version, kind or length */
 export function decodeControl(bytes: Buffer): ControlRecord {
   const kind = kinds[bytes[1] ?? -1]
-  if (bytes[0] !== version || bytes.length !== byteLength || kind === undefined) {
-    throw new FatalError(
-      `A control record of a repartition topic has a ${controlHeaderName} header that this version cannot read.`,
-      {
-        fields: { header: bytes.toString('hex') },
-      },
-    )
-  }
-  return { kind, upstream: taskId(bytes.readInt32BE(2), bytes.readInt32BE(6)), time: bytes.readDoubleBE(10) }
+  if (bytes[0] !== version || bytes.length !== byteLength || kind === undefined) throw unreadable(bytes)
+  const [subtopology, partition, time] = [bytes.readInt32BE(2), bytes.readInt32BE(6), bytes.readDoubleBE(10)]
+  if (subtopology < 0 || partition < 0 || Number.isNaN(time)) throw unreadable(bytes)
+  return { kind, upstream: taskId(subtopology, partition), time }
 }
+
+const unreadable = (bytes: Buffer) =>
+  new FatalError(`A control record of a repartition topic has a ${controlHeaderName} header that this version cannot read.`, {
+    fields: { header: bytes.toString('hex') },
+  })

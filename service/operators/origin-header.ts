@@ -1,6 +1,7 @@
 /** The header that every record of a repartition topic carries: where it came from, and what of it Kafka's own fields cannot hold. */
 import type { KeyKind } from '../codec/text-keys.ts'
 import { FatalError } from '../errors.ts'
+import { isCount } from '../json-shape.ts'
 import type { RecordColumns } from '../kafka/records/record-columns.ts'
 import { parseKeyKind } from './key-kind.ts'
 
@@ -24,6 +25,7 @@ export interface OriginHeader {
  */
 const version = 1
 const flag = { origin: 1, lateStamp: 2, negativeTime: 4, slot: 8 } as const
+const flagsKnown = 15
 const flagsAt = 1
 const fixedBytes = 3
 const originBytes = 14
@@ -76,11 +78,7 @@ export function decodeOrigin(bytes: Buffer): OriginHeader {
     (flags & flag.lateStamp ? 8 : 0) +
     (flags & flag.negativeTime ? 8 : 0) +
     (flags & flag.slot ? 8 : 0)
-  if (bytes[0] !== version || bytes.length !== expected) {
-    throw new FatalError(`A record of a repartition topic has a ${originHeaderName} header that this version cannot read.`, {
-      fields: { header: bytes.toString('hex') },
-    })
-  }
+  if (bytes[0] !== version || bytes.length !== expected || flags > flagsKnown) throw unreadable(bytes)
   const header: { -readonly [F in keyof OriginHeader]: OriginHeader[F] } = {
     keyKind: parseKeyKind(String.fromCharCode(bytes[2] ?? 0)),
   }
@@ -98,5 +96,17 @@ export function decodeOrigin(bytes: Buffer): OriginHeader {
     at += 8
   }
   if (flags & flag.slot) header.slot = bytes.readDoubleBE(at)
+  if (!isWhole(header)) throw unreadable(bytes)
   return header
 }
+
+/** Slots and stamps may be infinite where there is none; NaN is nothing, and stands in no order. */
+function isWhole({ origin, lateStamp = 0, negativeTime = 0, slot = 0 }: OriginHeader): boolean {
+  if (origin !== undefined && !(origin.partition >= 0 && isCount(origin.offset))) return false
+  return !Number.isNaN(lateStamp) && Number.isInteger(negativeTime) && negativeTime <= 0 && !Number.isNaN(slot)
+}
+
+const unreadable = (bytes: Buffer) =>
+  new FatalError(`A record of a repartition topic has a ${originHeaderName} header that this version cannot read.`, {
+    fields: { header: bytes.toString('hex') },
+  })

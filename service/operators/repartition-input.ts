@@ -35,12 +35,12 @@ export function repartitionInput({ node, sourceTopics, failed, next, keyKinds, h
     for (let index = from; index < to; index++) {
       const isNull = columns.valueLength(index) < 0
       if (isNull && isControl(columns, index)) {
-        if (heard !== undefined) for (const report of controlsOf(columns, index)) heard(report.upstream, reportOf(report))
+        if (heard !== undefined) for (const report of controlsOf(slice, index)) heard(report.upstream, reportOf(report))
         continue
       }
       const record = new StreamRecord(input, index)
       if (heard !== undefined && isStamped(columns, index)) {
-        const { lateStamp } = headerOf(columns, index)
+        const { lateStamp } = headerOf(slice, index)
         if (lateStamp !== undefined) input.stamps.set(index, lateStamp)
       }
       let value: Value = null
@@ -56,23 +56,26 @@ export function repartitionInput({ node, sourceTopics, failed, next, keyKinds, h
 }
 
 /** A task writes keys of one kind, so the first record of a slice tells how all of its keys are read; undefined where there is none. */
-function kindOf({ columns, from, to }: Slice): KeyKind | undefined {
+function kindOf(slice: Slice): KeyKind | undefined {
+  const { columns, from, to } = slice
   let first = from
   while (first < to && isControl(columns, first)) first += 1
-  return first < to ? headerOf(columns, first).keyKind : undefined
+  return first < to ? headerOf(slice, first).keyKind : undefined
 }
 
-function inputOf({ topic, partition, columns, from, to }: Slice, provenance: Provenance, keys: Decoder<Key>): RecordInput {
-  const timestamps = timesOf(columns, from, to)
+function inputOf(slice: Slice, provenance: Provenance, keys: Decoder<Key>): RecordInput {
+  const { topic, partition, columns, from } = slice
+  const timestamps = timesOf(slice)
   return new RecordInput({ topic, partition, columns, timestamps, first: from, keys, provenance })
 }
 
 /** Kafka has no negative times: such a record says 0, and its header the rest. */
-function timesOf(columns: RecordColumns, from: number, to: number): Float64Array {
+function timesOf(slice: Slice): Float64Array {
+  const { columns, from, to } = slice
   const times = columns.timestamps.slice(from, to)
   for (let index = from; index < to; index++) {
     if (times[index - from] !== 0 || isControl(columns, index)) continue
-    times[index - from] = headerOf(columns, index).negativeTime ?? 0
+    times[index - from] = headerOf(slice, index).negativeTime ?? 0
   }
   return times
 }
@@ -81,34 +84,57 @@ const isControl = (columns: RecordColumns, index: number): boolean =>
   columns.valueLength(index) < 0 && columns.headers(index).some(([name]) => name === controlHeaderName)
 
 /** One header for each upstream task that the writing worker had something to tell of. */
-const controlsOf = (columns: RecordColumns, index: number): readonly ControlRecord[] =>
-  columns.headers(index).flatMap(([name, value]) => (name === controlHeaderName && value !== null ? decodeControl(value) : []))
+const controlsOf = (of: Placed, index: number): readonly ControlRecord[] =>
+  of.columns
+    .headers(index)
+    .flatMap(([name, value]) =>
+      name === controlHeaderName && value !== null ? toldWhere(of, index, () => decodeControl(value)) : [],
+    )
 
 const reportOf = ({ kind, time }: ControlRecord): UpstreamReport =>
   kind === 'idle' ? 'idle' : kind === 'end-of-run' ? endOfTime : time
 
-function headerOf(columns: RecordColumns, index: number): OriginHeader {
-  const bytes = columns.headers(index).find(([name]) => name === originHeaderName)?.[1]
-  if (bytes === undefined || bytes === null) {
-    throw new FatalError(
-      `A record of a repartition topic has no ${originHeaderName} header: was it written by another program?`,
-      {
-        fields: { offset: columns.offsets[index] },
-      },
-    )
-  }
-  return decodeOrigin(bytes)
+/** Columns, and where they come from. */
+interface Placed extends Pick<Slice, 'topic' | 'partition'> {
+  readonly columns: RecordColumns
 }
 
+function headerOf(of: Placed, index: number): OriginHeader {
+  const bytes = of.columns.headers(index).find(([name]) => name === originHeaderName)?.[1]
+  return toldWhere(of, index, () => {
+    if (bytes === undefined || bytes === null)
+      throw new FatalError(
+        `A record of a repartition topic has no ${originHeaderName} header: was it written by another program?`,
+      )
+    return decodeOrigin(bytes)
+  })
+}
+
+function toldWhere<T>({ topic, partition, columns }: Placed, index: number, decode: () => T): T {
+  try {
+    return decode()
+  } catch (error) {
+    if (!(error instanceof FatalError)) throw error
+    const offset = columns.offsets[index] ?? Number.NaN
+    throw new FatalError(`Topic ${topic}, partition ${partition}, offset ${offset}: ${error.message}`, {
+      cause: error,
+      fields: { ...error.fields, topic, partition, offset },
+    })
+  }
+}
+
+const headerIn = ({ topic, partition, columns }: RecordInput, index: number): OriginHeader | undefined =>
+  columns === null ? undefined : headerOf({ topic, partition, columns }, index)
+
 function repartitionProvenance(sourceTopics: readonly string[]): Provenance {
-  const origin = ({ columns }: RecordInput, index: number): Origin | undefined => {
-    const found = columns === null ? undefined : headerOf(columns, index).origin
+  const origin = (input: RecordInput, index: number): Origin | undefined => {
+    const found = headerIn(input, index)?.origin
     const topic = found === undefined ? undefined : sourceTopics[found.topic]
     return found === undefined || topic === undefined ? undefined : { topic, partition: found.partition, offset: found.offset }
   }
   return {
     origin,
-    slot: ({ columns }, index) => (columns === null ? undefined : headerOf(columns, index).slot) ?? Number.NEGATIVE_INFINITY,
+    slot: (input, index) => headerIn(input, index)?.slot ?? Number.NEGATIVE_INFINITY,
     // Ours is the first; one of the same name behind it is the user's.
     headers: ({ columns }, index) => columns?.headers(index).slice(1) ?? noHeaders,
   }

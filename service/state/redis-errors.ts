@@ -49,5 +49,9 @@ export function redisError(error: unknown, doing: string, fields: Readonly<Recor
     return new StoreUnavailableError(`Redis did not ${doing}: ${message}`, options)
   const meaning = passing[replyCode(message)]
   if (meaning !== undefined) return new StoreUnavailableError(`Redis did not ${doing}: ${meaning} (${message})`, options)
+  if (replyCode(message) === 'WRONGTYPE') return new FatalError(`Redis failed to ${doing}: ${foreignKey} (${message})`, options)
   return new FatalError(`Redis failed to ${doing}: ${message}`, options)
 }
+
+const foreignKey =
+  'another program keeps something else under a key of that store: delete the keys of the store, or use another database or application id'

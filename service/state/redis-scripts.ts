@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
 import { FatalError } from '../errors.ts'
+import { isCount } from '../json-shape.ts'
 import { type RedisKeys, redisKeys } from '../topology/names.ts'
 import { redisError } from './redis-errors.ts'
 import { packKeys, packWrites } from './script-packing.ts'
@@ -82,16 +83,17 @@ export class RedisScripts implements StoreScripts {
       [...storeKeys(names), ...buckets.map(names.bucket)],
       [epoch, markerText(at), markerText(orAt), packed, ...buckets],
     )
-    return answer(reply, () => reply.first as readonly (Buffer | null)[])
+    return answer(reply, () => listOf(reply.first, isBytesOrNull, { script: scripts.load, id }))
   }
 
   async counts(id: StoreId, { epoch, at, after }: CountRequest): Promise<Answer<CountPage>> {
     const args = [epoch, markerText(at), after?.toString('hex') ?? '', chunkEntriesMax]
     const reply = await this.#run(scripts.counts, id, storeKeys(redisKeys(id)), args)
     return answer(reply, () => {
-      const [names, counts] = [reply.first as readonly Buffer[], reply.second as readonly Buffer[]]
-      const buckets = names.map((name, i) => ({ bucket: Buffer.from(text(name), 'hex'), entries: Number(text(counts[i])) }))
-      return { keyed: Number(reply.third), buckets }
+      const call = { script: scripts.counts, id }
+      const [names, counts] = [listOf(reply.first, Buffer.isBuffer, call), listOf(reply.second, Buffer.isBuffer, call)]
+      const buckets = names.map((name, i) => ({ bucket: bucketOf(name, call), entries: countOf(text(counts[i]), call) }))
+      return { keyed: countOf(reply.third, call), buckets }
     })
   }
 
@@ -103,7 +105,9 @@ export class RedisScripts implements StoreScripts {
     const reply = await this.#run(scripts.scan, id, keys, args)
     return answer(reply, () => {
       const next = text(reply.first)
-      return { entries: pairs(reply.second as readonly Buffer[]), cursor: next === '0' ? null : next }
+      const call = { script: scripts.scan, id }
+      if (!/^\d+$/.test(next)) throw unexpected(call, reply.first)
+      return { entries: pairs(listOf(reply.second, Buffer.isBuffer, call)), cursor: next === '0' ? null : next }
     })
   }
 
@@ -124,7 +128,9 @@ export class RedisScripts implements StoreScripts {
       const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
       const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, now, rebuildBucketsMax, ...buckets])
       if (reply.code !== scriptCode.MORE) return answer(reply, () => null)
-      buckets = (reply.first as readonly unknown[]).map(text)
+      const call = { script: scripts.rebuild, id }
+      buckets = listOf(reply.first, Buffer.isBuffer, call).map(text)
+      if (buckets.length === 0) throw unexpected(call, reply.first)
     }
   }
 
@@ -143,12 +149,19 @@ export class RedisScripts implements StoreScripts {
     try {
       return replyOf(await (wasSent ? this.#call('EVALSHA', sha, keys, args) : this.#call('EVAL', source, keys, args)))
     } catch (error) {
-      if (!isMissingScript(error)) throw redisError(error, `run ${name}`, { store: id.store, partition: id.partition })
+      if (!isMissingScript(error))
+        throw redisError(error, `run ${name} for store ${id.store} of partition ${id.partition}`, {
+          store: id.store,
+          partition: id.partition,
+        })
     }
     try {
       return replyOf(await this.#call('EVAL', source, keys, args))
     } catch (error) {
-      throw redisError(error, `run ${name}`, { store: id.store, partition: id.partition })
+      throw redisError(error, `run ${name} for store ${id.store} of partition ${id.partition}`, {
+        store: id.store,
+        partition: id.partition,
+      })
     }
   }
 
@@ -164,9 +177,45 @@ const isMissingScript = (error: unknown): boolean => error instanceof Error && e
 const text = (value: unknown): string => (Buffer.isBuffer(value) ? value.toString() : String(value))
 
 function replyOf(reply: unknown): Reply {
-  if (!Array.isArray(reply) || typeof reply[0] !== 'number') throw new Error(`ERR a script answered ${JSON.stringify(reply)}`)
+  if (!Array.isArray(reply) || typeof reply[0] !== 'number') throw new Error(`ERR a script answered ${shown(reply)}`)
   return { code: reply[0], first: reply[1] as unknown, second: reply[2] as unknown, third: reply[3] as unknown }
 }
+
+interface Call {
+  readonly script: Script
+  readonly id: StoreId
+}
+
+function listOf<T>(value: unknown, is: (element: unknown) => element is T, call: Call): readonly T[] {
+  if (!Array.isArray(value) || !value.every(is)) throw unexpected(call, value)
+  return value
+}
+
+const isBytesOrNull = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value)
+
+function countOf(value: unknown, call: Call): number {
+  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
+  if (!isCount(count)) throw unexpected(call, value)
+  return count
+}
+
+/** Its name is the hex digits of its 8 bytes. */
+function bucketOf(name: Buffer, call: Call): Buffer {
+  const digits = text(name)
+  if (!/^[0-9a-f]{16}$/.test(digits)) throw unexpected(call, digits)
+  return Buffer.from(digits, 'hex')
+}
+
+const shownBytes = 200
+
+/** Our scripts answer nothing else: what is there is no Redis, or an answer to somebody else. */
+const unexpected = ({ script: { name }, id: { store, partition } }: Call, value: unknown): FatalError =>
+  new FatalError(
+    `Redis answered ${name} for store ${store} of partition ${partition} with what the script never returns: ${shown(value)}`,
+    { fields: { store, partition } },
+  )
+
+const shown = (value: unknown): string => String(JSON.stringify(value)).slice(0, shownBytes)
 
 /** Keys and values that come in turn. */
 function pairs(flat: readonly Buffer[]): ScanPage['entries'] {

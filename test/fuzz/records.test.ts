@@ -109,7 +109,7 @@ describe('record batches', () => {
       const changed = resigned(damaged(batchOf(batch, firstOffset), all, field.attributes))
       const found = outcomes.of(() => shown(changed, isFiltered ? [{ producerId: 5, firstOffset: 0 }] : null), isOurs)
       const offsets = found?.records.map(({ offset }) => offset ?? Number.NaN) ?? []
-      for (const [i, offset] of offsets.entries()) assert.ok(offset > (offsets[i - 1] ?? firstOffset - 1), `${offsets}`)
+      for (const [i, offset] of offsets.entries()) assert.ok(offset > (offsets[i - 1] ?? firstOffset - 1), offsets.join(' '))
       if (found !== null) assert.ok(Number.isSafeInteger(found.nextOffset) && found.nextOffset > (offsets.at(-1) ?? firstOffset))
     })
     outcomes.tell(t)

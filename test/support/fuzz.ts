@@ -77,7 +77,10 @@ export class Outcomes {
       this.read += 1
       return result
     } catch (error) {
-      assert.ok(error instanceof Error && isOurs(error), `not an error of ours: ${error instanceof Error ? error.stack : error}`)
+      assert.ok(
+        error instanceof Error && isOurs(error),
+        `not an error of ours: ${error instanceof Error ? error.stack : String(error)}`,
+      )
       this.refused += 1
       return null
     } finally {
