@@ -1,6 +1,6 @@
 /** Subscriptions and assignments in Kafka's own consumer encoding, so that lag tools read them; what is ours travels as user data. */
 import { FatalError } from '../errors.ts'
-import { isListOf, isObject, isText, type JsonObject } from '../json-shape.ts'
+import { isCount, isListOf, isObject, isText, type JsonObject } from '../json-shape.ts'
 import { isTaskId, type TaskId } from '../task-id.ts'
 
 /** Partitions of topics, as lag tools see them. */
@@ -116,13 +116,14 @@ function parsed(data: Buffer): JsonObject {
 /** A generation is −1 before there was one. */
 const isSubscription = (data: JsonObject): data is JsonObject & SubscriptionData =>
   isText(data['fingerprint']) &&
-  isText(data['transactionalId']) &&
+  isListOf(data['transactionalIds'], isText) &&
   isListOf(data['tasks'], isTaskId) &&
   Number.isSafeInteger(data['generation'])
 
 const isAssignment = (data: JsonObject): data is JsonObject & AssignmentData =>
   isText(data['fingerprint']) &&
   isListOf(data['liveIds'], isText) &&
+  isCount(data['members']) &&
   isListOf(data['tasks'], isTaskId) &&
   isListOf(data['refused'], isText) &&
   (data['unfinishedFor'] === undefined || isText(data['unfinishedFor']))

@@ -19,9 +19,9 @@ export interface LeaderDecision {
 export function leaderDecision(members: AnswerOf<'JoinGroup'>['members'], options: LeaderOptions): LeaderDecision {
   const { fingerprint, allTasks, taskPartitions } = options
   const joined = members.map(({ memberId, groupInstanceId, metadata }) => ({
+    ...decodeSubscription(metadata),
     memberId,
     instanceId: groupInstanceId,
-    ...decodeSubscription(metadata),
   }))
   const result = assignTasks(joined, allTasks(), fingerprint)
   const assignments = members.map(({ memberId }) => {

@@ -91,7 +91,7 @@ export class RedisScripts implements StoreScripts {
     const reply = await this.#run(scripts.counts, id, storeKeys(redisKeys(id)), args)
     return answer(reply, () => {
       const call = { script: scripts.counts, id }
-      const [names, counts] = [listOf(reply.first, Buffer.isBuffer, call), listOf(reply.second, Buffer.isBuffer, call)]
+      const [names, counts] = [listOf(reply.first, isBytes, call), listOf(reply.second, isBytes, call)]
       const buckets = names.map((name, i) => ({ bucket: bucketOf(name, call), entries: countOf(text(counts[i]), call) }))
       return { keyed: countOf(reply.third, call), buckets }
     })
@@ -107,7 +107,7 @@ export class RedisScripts implements StoreScripts {
       const next = text(reply.first)
       const call = { script: scripts.scan, id }
       if (!/^\d+$/.test(next)) throw unexpected(call, reply.first)
-      return { entries: pairs(listOf(reply.second, Buffer.isBuffer, call)), cursor: next === '0' ? null : next }
+      return { entries: pairs(listOf(reply.second, isBytes, call)), cursor: next === '0' ? null : next }
     })
   }
 
@@ -129,7 +129,7 @@ export class RedisScripts implements StoreScripts {
       const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, now, rebuildBucketsMax, ...buckets])
       if (reply.code !== scriptCode.MORE) return answer(reply, () => null)
       const call = { script: scripts.rebuild, id }
-      buckets = listOf(reply.first, Buffer.isBuffer, call).map(text)
+      buckets = listOf(reply.first, isBytes, call).map(text)
       if (buckets.length === 0) throw unexpected(call, reply.first)
     }
   }
@@ -191,6 +191,7 @@ function listOf<T>(value: unknown, is: (element: unknown) => element is T, call:
   return value
 }
 
+const isBytes = (value: unknown): value is Buffer => Buffer.isBuffer(value)
 const isBytesOrNull = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value)
 
 function countOf(value: unknown, call: Call): number {
