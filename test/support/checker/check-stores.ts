@@ -4,21 +4,21 @@ import type { Changelog, Changes, Position } from './changelogs.ts'
 import { committedOf, type ExpectedStore, recordsOf, type Version } from './expected.ts'
 import type { HeldStore, History } from './history.ts'
 
-/** Each transaction is whole: it counts on by one, moves on, and ends with a progress record, the last one where the offsets are. */
+/** Each transaction is whole: it counts on by one (the start position was 0), moves on, and ends with a progress record, the last one where the offsets are. */
 export function checkProgress(history: History, { topic, partition, store, transactions }: Changelog): readonly Anomaly[] {
   const where = placeOf({ topic, partition })
   const anomalies: Anomaly[] = []
   const torn = (what: string) => anomalies.push({ kind: 'torn-transaction', where, what })
-  let [batch, positions] = [-1, new Map<string, number>()]
+  let [batch, positions] = [0, new Map<string, number>()]
   for (const { progress, entries } of transactions) {
     if (progress === null) {
       torn(`${entries.length} changes from ${entries[0]?.offset} on have no progress record`)
       continue
     }
     const { offset } = progress
-    if (batch >= 0 && progress.batch <= batch)
+    if (progress.batch <= batch)
       anomalies.push({ kind: 'duplicated', where, what: `batch ${progress.batch} at ${offset} follows batch ${batch}` })
-    else if (batch >= 0 && progress.batch > batch + 1 && !history.isCompacted)
+    else if (progress.batch > batch + 1 && !history.isCompacted)
       torn(`batch ${progress.batch} at ${offset} follows batch ${batch}`)
     batch = progress.batch
     for (const { position, ...source } of progress.positions) {
@@ -101,13 +101,15 @@ function checkTransaction(
   return anomalies
 }
 
-/** The newest values are those of the committed position. */
+/** The newest values are those of the committed position: older ones are stale, newer ones belong to a commit that is not there. */
 function checkFold({ fold }: Changelog, { versions, where, to }: VersionsToCheck): readonly Anomaly[] {
   return [...versions].flatMap(([key, all]): readonly Anomaly[] => {
-    const due = all.findLast(({ position }) => position <= to)
-    if (due === undefined || fold.get(key) === due.value) return []
-    const what = `${shown(key)} is ${shown(fold.get(key))} in the end, not ${shown(due.value)}`
-    return [{ kind: fold.has(key) ? 'stale-state' : 'lost', where, what }]
+    const [has, due] = [fold.get(key), all.findLast(({ position }) => position <= to)]
+    if (has === due?.value) return []
+    const what = `${shown(key)} is ${shown(has)} in the end, not ${shown(due?.value)}`
+    if (has === undefined) return [{ kind: 'lost', where, what }]
+    const isNewer = all.some(({ position, value }) => position > to && value === has)
+    return [{ kind: isNewer ? 'torn-transaction' : 'stale-state', where, what }]
   })
 }
 
