@@ -2,8 +2,9 @@
  * `npm test`: all tests in phases, from fast to slow, with one summary in the end. `npm test -- unit` or `npm test -- integration/kill`
  * runs the files whose path contains that. The phases on real servers share one sandbox and get its addresses as CAUDAL_TEST_KAFKA and
  * CAUDAL_TEST_REDIS; a conformance file runs its suite on the memory adapter without them, and on the real one with them.
- * CAUDAL_REQUIRE_REAL=1: what would be skipped for want of a real server fails; for want of Docker or Prometheus, which one file each needs,
- * it is told. Not here: test/bench, and `npm run check`.
+ * `npm run test:chaos` (CAUDAL_CHAOS=long) runs the chaos tests alone, in their long form; their results are a table in the end.
+ * CAUDAL_REQUIRE_REAL=1: what would be skipped for want of a real server fails; for want of Docker, Prometheus or libfaketime,
+ * which one file each needs, it is told. Not here: test/bench, and `npm run check`.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -32,7 +33,17 @@ interface Result {
 }
 
 const root = join(import.meta.dirname, '..')
-const phases: readonly Phase[] = [
+const isLong = process.env.CAUDAL_CHAOS === 'long'
+const hour = 3_600_000
+const chaosPhase: Phase = {
+  name: 'chaos (real)',
+  folders: ['chaos'],
+  real: true,
+  together: false,
+  timeoutMs: isLong ? 2 * hour : 600_000,
+  limitMs: isLong ? 8 * hour : hour,
+}
+const allPhases: readonly Phase[] = [
   {
     name: 'unit',
     folders: ['unit', 'fuzz', 'windows', 'golden'],
@@ -45,8 +56,9 @@ const phases: readonly Phase[] = [
   { name: 'simulation', folders: ['simulation'], real: false, together: true, timeoutMs: 600_000, limitMs: 900_000 },
   { name: 'conformance (real)', folders: ['conformance'], real: true, together: true, timeoutMs: 120_000, limitMs: 900_000 },
   { name: 'integration (real)', folders: ['integration'], real: true, together: false, timeoutMs: 1_800_000, limitMs: 3_600_000 },
-  { name: 'chaos (real)', folders: ['chaos'], real: true, together: false, timeoutMs: 600_000, limitMs: 3_600_000 },
+  chaosPhase,
 ]
+const phases = isLong ? [chaosPhase] : allPhases
 const typesLimitMs = 120_000
 const filters = process.argv.slice(2)
 const requireReal = process.env.CAUDAL_REQUIRE_REAL === '1'
@@ -99,6 +111,31 @@ async function runPhase(phase: Phase, files: readonly string[], environment: Nod
   }
 }
 
+interface ChaosResult {
+  readonly scenario: string
+  readonly brokers: number
+  readonly outcome: string
+  readonly longestGapMs: number | null
+}
+
+/** Runs the chaos tests; what they tell of each scenario becomes a table. */
+async function runChaos(phase: Phase, files: readonly string[], environment: NodeJS.ProcessEnv): Promise<Result> {
+  const directory = mkdtempSync(join(tmpdir(), 'caudal-chaos-'))
+  const file = process.env.CAUDAL_CHAOS_RESULTS ?? join(directory, 'results.jsonl')
+  try {
+    const result = await runPhase(phase, files, { ...environment, CAUDAL_CHAOS_RESULTS: file })
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []
+    console.log('\n| scenario | brokers | outcome | longest gap |\n|---|---|---|---|')
+    for (const { scenario, brokers, outcome, longestGapMs } of lines.map((line) => JSON.parse(line) as ChaosResult))
+      console.log(
+        `| ${scenario} | ${brokers} | ${outcome} | ${longestGapMs === null ? '' : `${(longestGapMs / 1000).toFixed(1)} s`} |`,
+      )
+    return result
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
 /** Null where the run ended before its report did. */
 const readCounts = (file: string): Counts | null => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Counts) : null)
 
@@ -132,7 +169,8 @@ async function runReal(real: readonly { phase: Phase; files: readonly string[] }
   const environment = { CAUDAL_TEST_KAFKA: sandbox.kafkaBrokers.join(','), ...redis }
   const results: Result[] = []
   try {
-    for (const { phase, files } of real) results.push(await runPhase(phase, files, environment))
+    for (const { phase, files } of real)
+      results.push(await (phase === chaosPhase ? runChaos : runPhase)(phase, files, environment))
   } finally {
     await sandbox.stop()
   }
@@ -147,7 +185,7 @@ function notRun({ name }: Phase, files: readonly string[], reason: string): Resu
 function summarise(results: readonly Result[]): void {
   const sum = (count: (counts: Counts) => number) => results.reduce((total, { counts }) => total + count(counts), 0)
   const reasons = results.flatMap(({ name, counts }) => counts.skipped.map((reason) => `${name}: ${reason}`))
-  const unmet = reasons.filter((reason) => requireReal && !/no (Docker|Prometheus)/.test(reason))
+  const unmet = reasons.filter((reason) => requireReal && !/no (Docker|Prometheus|libfaketime)/.test(reason))
   const passed = sum((counts) => counts.passed)
   const failed = sum((counts) => counts.failed) + unmet.length
   console.log('\n-- summary')
@@ -166,7 +204,7 @@ function summarise(results: readonly Result[]): void {
 
 const chosen = phases.map((phase) => ({ phase, files: filesOf(phase) })).filter(({ files }) => files.length > 0)
 if (chosen.length === 0) throw new RangeError(`no test file has ${filters.join(' or ')} in its path`)
-const results: Result[] = filters.length === 0 ? [await typesPhase()] : []
+const results: Result[] = filters.length === 0 && !isLong ? [await typesPhase()] : []
 // The addresses of a user's own servers are for the real phases alone.
 const withoutServers = { CAUDAL_TEST_KAFKA: undefined, CAUDAL_TEST_REDIS: undefined }
 for (const { phase, files } of chosen.filter(({ phase }) => !phase.real))

@@ -25,8 +25,18 @@ const terminal: Terminal = {
   complain: (line) => void stderr.write(`${line}\n`),
 }
 
-// Whoever read our output has gone (`| head`): nobody is left to tell anything.
-stdout.on('error', () => process.exit(1))
+const stopHandlers = new Set<() => void>()
+let isOutputLost = false
+// Whoever read our output has gone (`| head`), or its disk is full: what is to be shown is lost, so a run is stopped as by a signal.
+stdout.on('error', ({ message }) => {
+  if (isOutputLost) return
+  isOutputLost = true
+  if (stopHandlers.size === 0) process.exit(1)
+  terminal.complain(`caudal: standard output takes no more (${message}): stopping`)
+  for (const handler of stopHandlers) handler()
+})
+// There is nowhere left to say it.
+stderr.on('error', () => {})
 // An end by force must not leave the terminal without its cursor.
 if (terminal.interactive) process.on('exit', () => stdout.write(showCursor))
 
@@ -65,12 +75,15 @@ const parts: Parts = {
 }
 
 // Nothing is left to wait for when the command has ended: a connection that a library keeps open must not keep the process.
-process.exit(await caudal(process.argv.slice(2), parts))
+const exitCode = await caudal(process.argv.slice(2), parts)
+process.exit(isOutputLost ? 1 : exitCode)
 
 function onSignal(handler: () => void): () => void {
   const signals = ['SIGINT', 'SIGTERM'] as const
   for (const signal of signals) process.on(signal, handler)
+  stopHandlers.add(handler)
   return () => {
+    stopHandlers.delete(handler)
     for (const signal of signals) process.off(signal, handler)
   }
 }

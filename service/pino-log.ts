@@ -1,8 +1,9 @@
 /** The log port on pino: one JSON object a line, with level, time and message, secrets taken out. */
-import { destination, type DestinationStream, pino, stdTimeFunctions } from 'pino'
+import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
 import { redacted } from './config/redact.ts'
 import { settingsByKey } from './config/settings.ts'
 import type { Log } from './log.ts'
+import { LogFile } from './log-file.ts'
 
 export interface PinoLogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -22,9 +23,8 @@ const paths = secretPaths.concat('password', '*.password', '*.*.password', '*.*.
 /** A secret that is not set may be seen to be so. */
 const censor = (value: unknown) => (value === null ? null : redacted)
 
-/** Lines are written at once: few they are, and the last ones before an end are the ones that count. */
 export function pinoLog({ level, file = null, fields = {}, stream }: PinoLogOptions): Log {
-  const target = stream ?? destination({ dest: file ?? 2, sync: true, mkdir: true })
+  const target = stream ?? LogFile.open(file)
   const options = {
     level,
     base: fields,

@@ -1,11 +1,14 @@
 /** Input in closed form, per key the integers 1…n in order, sent by Kafka's own client, which knows what was acknowledged and where it stands. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { Partitioners } from 'kafkajs'
 import type { Bystander } from './bystander/bystander.ts'
 import { tailPrefix } from './checker/answers.ts'
 import type { SentRecord } from './checker/history.ts'
 
 export interface ChaosInputOptions {
   readonly bystander: Bystander
+  /** Of the topic: each has as many keys, in each shift. */
+  readonly partitions: number
   readonly keys: number
   /**
    * In how many groups the keys take turns, a thousand records each: what was lost or set back of a key that rests is not mended by its
@@ -32,9 +35,11 @@ export class ChaosInput {
   /** Of records that Kafka would not take. */
   readonly refused: string[] = []
 
-  constructor({ bystander, keys, shifts }: ChaosInputOptions) {
+  constructor({ bystander, partitions, keys, shifts }: ChaosInputOptions) {
     this.#bystander = bystander
-    this.#keys = Array.from({ length: keys }, (_, index) => `key-${index}`)
+    const belonging = keysByPartition(partitions, Math.ceil(keys / partitions))
+    // Neighbours in a list of which each shift takes every so many-th.
+    this.#keys = Array.from({ length: keys }, (_, index) => belonging[Math.floor(index / shifts) % partitions]?.pop() ?? '')
     this.#shifts = shifts
   }
 
@@ -113,4 +118,22 @@ export class ChaosInput {
     this.#counts.set(key, number)
     return [key, String(number)]
   }
+}
+
+/** So many keys for each partition, and some more, as Kafka's own way to choose a partition has it. */
+function keysByPartition(partitions: number, count: number): readonly string[][] {
+  const choose = Partitioners.DefaultPartitioner()
+  const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({
+    partitionId,
+    partitionErrorCode: 0,
+    leader: 1,
+    replicas: [],
+    isr: [],
+  }))
+  const keys: string[][] = partitionMetadata.map(() => [])
+  for (let number = 0; keys.some(({ length }) => length < count + partitions); number++) {
+    const key = `key-${number}`
+    keys[choose({ topic: '', partitionMetadata, message: { key, value: null } })]?.push(key)
+  }
+  return keys
 }

@@ -8,13 +8,14 @@ import type { TestContext } from 'node:test'
 import { Bystander } from './bystander/bystander.ts'
 import { ChaosInput } from './chaos-input.ts'
 import { type ChaosTopology, expectedOf, parts } from './checker/answers.ts'
-import type { Anomaly } from './checker/anomaly.ts'
+import { type Anomaly, placeOf } from './checker/anomaly.ts'
 import { anomaliesOf } from './checker/checker.ts'
-import type { CommittedOffset, FinalRead, History, SeenRecord } from './checker/history.ts'
+import type { FinalRead, History, SeenRecord } from './checker/history.ts'
 import { Gate } from './gate.ts'
-import { longestGapMs, tellResult } from './gaps.ts'
+import { longestGapMs, longestGapOfAnyMs, tellResult } from './gaps.ts'
 import { KafkaAdmin } from './kafka-admin.ts'
 import { until } from './processes.ts'
+import { KafkaProxy } from './proxy/kafka-proxy.ts'
 import { heldStores } from './redis-stores.ts'
 import { servers } from './servers.ts'
 import { stopWell } from './stage.ts'
@@ -36,6 +37,12 @@ export interface ChaosOptions {
   readonly flagsOf?: (worker: number) => Readonly<Record<string, string | number>>
   /** Of the workers' processes. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Of the process of one worker, by index. */
+  readonly environmentOf?: (worker: number) => Readonly<Record<string, string>>
+  /** Puts a proxy of its own between each worker and the brokers. */
+  readonly proxied?: boolean
+  /** What each worker's process is run by; see WorkerProcess. */
+  readonly command?: readonly string[]
   readonly partitions?: number
   readonly keys?: number
   /** See ChaosInput. Default: 4 for topologies without event time, else 1, as keys that rest would be late. */
@@ -58,25 +65,30 @@ export class ChaosStage {
   readonly workers: readonly WorkerProcess[]
   /** One for each of the workers, in their order. */
   readonly gates: readonly Gate[]
+  /** One for each of the workers, in their order, where they are wanted. */
+  readonly proxies: readonly KafkaProxy[]
   readonly partitions: number
   readonly #options: ChaosOptions
   #toMs = Number.POSITIVE_INFINITY
 
-  private constructor(options: ChaosOptions, parts: Pick<ChaosStage, 'application' | 'brokers' | 'admin' | 'bystander'>) {
-    const { topology, redis, partitions = 4, environment = {}, flagsOf = () => ({}) } = options
+  private constructor(
+    options: ChaosOptions,
+    given: Pick<ChaosStage, 'application' | 'brokers' | 'admin' | 'bystander' | 'proxies'>,
+  ) {
+    const { topology, redis, partitions = 4, environment = {}, flagsOf = () => ({}), environmentOf = () => ({}) } = options
     this.#options = options
-    this.application = parts.application
+    this.application = given.application
     this.topology = topology
-    this.brokers = parts.brokers
+    this.brokers = given.brokers
     this.redis = redis
-    this.admin = parts.admin
-    this.bystander = parts.bystander
+    this.admin = given.admin
+    this.bystander = given.bystander
+    this.proxies = given.proxies
     this.partitions = partitions
     const shifts = options.shifts ?? (this.#part.needsTail ? 1 : 4)
-    this.input = new ChaosInput({ bystander: this.bystander, keys: options.keys ?? 8 * partitions, shifts })
+    this.input = new ChaosInput({ bystander: this.bystander, partitions, keys: options.keys ?? 8 * partitions, shifts })
     const all = {
       'application-id': this.application,
-      'kafka-brokers': this.brokers.join(','),
       'kafka-session-timeout-ms': 6_000,
       'kafka-heartbeat-interval-ms': 1_000,
       ...(redis === null ? {} : { 'redis-url': redis }),
@@ -87,10 +99,25 @@ export class ChaosStage {
       (instance, index) =>
         new WorkerProcess({
           topology: `${topology}.ts`,
-          environment: { ...environment, TEST_TOPICS: this.application, TEST_GATE: this.gates[index]?.path ?? '' },
-          flags: { ...all, ...(instance === null ? {} : { 'instance-id': instance }), ...flagsOf(index) },
+          command: options.command ?? [],
+          environment: {
+            ...environment,
+            ...environmentOf(index),
+            TEST_TOPICS: this.application,
+            TEST_GATE: this.gates[index]?.path ?? '',
+          },
+          flags: {
+            ...all,
+            'kafka-brokers': (this.proxies[index]?.addresses ?? this.brokers).join(','),
+            ...(instance === null ? {} : { 'instance-id': instance }),
+            ...flagsOf(index),
+          },
         }),
     )
+    for (const [index, proxy] of this.proxies.entries()) {
+      const worker = this.workers[index]
+      if (worker !== undefined) proxy.signals(worker)
+    }
   }
 
   /** With its topics made, and all ended after the test; the workers are not started yet. */
@@ -104,9 +131,11 @@ export class ChaosStage {
     const [input = '', ...outputs] = names.map((name) => `${application}-${name}`)
     await admin.createTopics(Object.fromEntries([input, ...outputs].map((topic) => [topic, options.partitions ?? 4])))
     const bystander = await Bystander.start({ brokers, group: application, input, outputs })
-    const stage = new ChaosStage(options, { application, brokers, admin, bystander })
+    const proxies = options.proxied === true ? await Promise.all(options.workers.map(() => KafkaProxy.start({ brokers }))) : []
+    const stage = new ChaosStage(options, { application, brokers, admin, bystander, proxies })
     options.test.after(async () => {
       await Promise.all([...stage.workers.map((worker) => worker.end()), bystander.close()])
+      await Promise.all(proxies.map((proxy) => proxy.close()))
       for (const gate of stage.gates) gate.open()
     })
     return stage
@@ -129,9 +158,10 @@ export class ChaosStage {
 
   /** How many input records are committed. */
   get processed(): number {
-    const last = new Map<number, number>()
-    for (const { topic, partition, offset } of this.bystander.offsets) if (topic === this.inputTopic) last.set(partition, offset)
-    return [...last.values()].reduce((sum, offset) => sum + offset, 0)
+    return Array.from({ length: this.partitions }, (_, partition) => this.#committed(partition)).reduce(
+      (sum, offset) => sum + offset,
+      0,
+    )
   }
 
   /** Waits until `count` more records than now are committed. */
@@ -173,13 +203,18 @@ export class ChaosStage {
   async finish({ outcome = 'exactly once', scenario = this.#options.test.name } = {}): Promise<void> {
     await this.drained()
     await this.settled()
-    await Promise.all(this.workers.filter(({ isAlive }) => isAlive).map((worker) => stopWell(worker)))
+    await this.stop()
     const anomalies = await this.anomalies()
     const longest = this.longestGapMs
     const { total } = this.input
     this.#options.test.diagnostic(`${total} records; longest gap in committed output ${(longest / 1000).toFixed(1)} s`)
     this.assertNone(anomalies)
     tellResult({ scenario, brokers: this.brokers.length, outcome, longestGapMs: longest })
+  }
+
+  /** Stops all workers that are alive, and expects that they end well. */
+  async stop(): Promise<void> {
+    await Promise.all(this.workers.filter(({ isAlive }) => isAlive).map((worker) => stopWell(worker)))
   }
 
   /** Fails where there are any, and says which. */
@@ -192,7 +227,7 @@ export class ChaosStage {
   async anomalies(): Promise<readonly Anomaly[]> {
     const final = await this.bystander.finish(new RegExp(`${this.application}-.*`))
     await this.#untilSeen(final)
-    assert.deepEqual(this.bystander.troubles, [], 'the bystander has seen everything')
+    assert.deepEqual([...this.bystander.troubles, ...this.input.refused], [], 'the bystander has seen everything')
     const history = {
       ...this.#history(final),
       redis: this.redis === null ? null : await heldStores(this.redis, this.application),
@@ -205,9 +240,13 @@ export class ChaosStage {
     return this.gapSince(this.#main[0]?.atMs ?? Date.now())
   }
 
-  /** The longest time without committed output since then (ms since 1970), as long as input came. */
+  /**
+   * The longest time without committed output since then (ms since 1970), as long as input came: of any partition, where rows follow at
+   * once on input of the same partition; else of all together.
+   */
   gapSince(fromMs: number): number {
-    return longestGapMs(this.#main, { fromMs, toMs: this.#toMs })
+    const span = { fromMs, toMs: this.#toMs }
+    return this.#part.needsTail ? longestGapMs(this.#main, span) : longestGapOfAnyMs(this.#main, span)
   }
 
   /** Waits for a condition, while no worker ends unasked. A failure says what they logged last. */
@@ -232,8 +271,7 @@ export class ChaosStage {
   }
 
   #committed(partition: number): number {
-    const ofPartition = (offset: CommittedOffset) => offset.topic === this.inputTopic && offset.partition === partition
-    return this.bystander.offsets.findLast(ofPartition)?.offset ?? 0
+    return this.bystander.committed.get(placeOf({ topic: this.inputTopic, partition })) ?? 0
   }
 
   #history(final: FinalRead): History {
@@ -262,7 +300,15 @@ export class ChaosStage {
     const { outputs } = expectedOf(this.topology, this.application, this.#history({ committed: [], raw: [], ends }))
     const due = [...outputs.values()].reduce((sum, output) => sum + (output.kind === 'once' ? output.rows.size : 0), 0)
     if (due === 0) return
-    await this.#atMost(() => new Set(this.#main.map(({ key }) => key)).size >= due)
+    const topic = `${this.application}-${this.#part.outputs[0]}`
+    const rows = new Set<string>()
+    let next = 0
+    const areThere = () => {
+      const { seen } = this.bystander
+      for (; next < seen.length; next++) if (seen[next]?.topic === topic) rows.add(seen[next]?.key ?? '')
+      return rows.size >= due
+    }
+    await this.#atMost(areThere)
   }
 
   /** The reader along the way has come to the end too. */

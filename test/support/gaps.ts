@@ -21,6 +21,10 @@ export function longestGapMs(seen: readonly SeenRecord[], { fromMs, toMs }: Span
   return longest
 }
 
+/** The longest of all partitions: those that went on don't hide one that stood still. */
+export const longestGapOfAnyMs = (seen: readonly SeenRecord[], span: Span): number =>
+  Math.max(0, ...[...Map.groupBy(seen, ({ partition }) => partition).values()].map((records) => longestGapMs(records, span)))
+
 export interface ChaosResult {
   readonly scenario: string
   readonly brokers: number

@@ -10,6 +10,8 @@ export interface WorkerOptions {
   readonly environment: Readonly<Record<string, string>>
   /** Flags, by name without the dashes. */
   readonly flags: Readonly<Record<string, string | number>>
+  /** What runs it: a command that becomes the one that is given behind it, such as one that sets limits. */
+  readonly command?: readonly string[]
 }
 
 /** How a process ended. */
@@ -53,14 +55,13 @@ export class WorkerProcess {
 
   /** Starts it, or starts it again after it has ended. */
   start(): this {
-    const { topology, environment, flags } = this.#options
+    const { topology, environment, flags, command = [] } = this.#options
     const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, `${value}`])
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CAUDAL_') && name !== 'NODE_TEST_CONTEXT')
-    const child = spawn(
-      process.execPath,
-      [main, 'run', resolve(import.meta.dirname, 'topologies', topology), '--http-port', '0', ...given],
-      { env: { ...Object.fromEntries(own), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
-    )
+    const run = [main, 'run', resolve(import.meta.dirname, 'topologies', topology), '--http-port', '0', ...given]
+    const [first = process.execPath, ...rest] = [...command, process.execPath, ...run]
+    const env = { ...Object.fromEntries(own), ...environment }
+    const child = spawn(first, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     alive.add(child)
     this.#child = child
     this.#ending = null
@@ -102,6 +103,16 @@ export class WorkerProcess {
   signal(signal: NodeJS.Signals): void {
     if (this.#ending !== null) throw new Error(`it has ended by itself (${JSON.stringify(this.#ending)}):\n${this.tail()}`)
     this.#child?.kill(signal)
+  }
+
+  /** Nobody reads any more what it logs. */
+  closeLog(): void {
+    this.#child?.stderr?.destroy()
+  }
+
+  /** That it has ended by itself is what the test wanted. */
+  forget(): void {
+    this.#isAskedToEnd = true
   }
 
   /** SIGKILL, awaited. */

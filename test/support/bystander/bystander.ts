@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { placeOf } from '../checker/anomaly.ts'
 import type { CommittedOffset, FinalRead, LogRecord, PartitionEnds, SeenRecord } from '../checker/history.ts'
 import { bystanderClasses } from './compile.ts'
 
@@ -40,6 +41,8 @@ export class Bystander {
   readonly seen: SeenRecord[] = []
   /** Each when it was first seen so, in order. */
   readonly offsets: CommittedOffset[] = []
+  /** By topic and partition (`topic-0`), the last of them. */
+  readonly committed = new Map<string, number>()
   /** What it could not do: whoever compares must know. */
   readonly troubles: string[] = []
 
@@ -105,7 +108,7 @@ export class Bystander {
       case 'seen':
         return void this.seen.push({ atMs: Number(fields[0]), ...recordOf(fields.slice(1)) })
       case 'offset':
-        return void this.offsets.push(offsetOf(fields))
+        return this.#committed(offsetOf(fields))
       case 'committed':
       case 'raw':
         return void this.#read[word].push(recordOf(fields))
@@ -117,6 +120,11 @@ export class Bystander {
         this.troubles.push([word, ...fields].join(' '))
         if (fields[0]?.startsWith('the final read')) this.#finished.reject(new Error(this.troubles.join('\n')))
     }
+  }
+
+  #committed(offset: CommittedOffset): void {
+    this.offsets.push(offset)
+    this.committed.set(placeOf(offset), offset.offset)
   }
 
   #settle([number]: readonly string[]): PromiseWithResolvers<Acknowledged> | undefined {
