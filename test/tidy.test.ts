@@ -65,7 +65,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   // The process around it.
   config: [],
   'config.ts': ['config'],
-  'pino-log.ts': ['config', 'config.ts'],
+  'log-file.ts': [],
+  'pino-log.ts': ['config', 'config.ts', 'log-file.ts'],
   http: ['runtime', 'config.ts'],
   sandbox: [],
   cli: [
