@@ -3,8 +3,9 @@
  * runs the files whose path contains that. The phases on real servers share one sandbox and get its addresses as CAUDAL_TEST_KAFKA and
  * CAUDAL_TEST_REDIS; a conformance file runs its suite on the memory adapter without them, and on the real one with them.
  * `npm run test:chaos` (CAUDAL_CHAOS=long) runs the chaos tests alone, in their long form; their results are a table in the end.
+ * CAUDAL_TEST_KAFKA_VERSION=3.9.1: the Kafka of that sandbox, in place of the newest.
  * CAUDAL_REQUIRE_REAL=1: what would be skipped for want of a real server fails; for want of Docker, Prometheus or libfaketime,
- * which one file each needs, it is told. Not here: test/bench, and `npm run check`.
+ * which one file each needs, it is told. Not here: test/bench, `npm run test:matrix`, and `npm run check`.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -158,11 +159,12 @@ function startServers(): Promise<Sandbox> {
   const kafkaBrokers = process.env.CAUDAL_TEST_KAFKA?.split(',')
   const redisUrl = process.env.CAUDAL_TEST_REDIS
   const kind = kafkaBrokers === undefined ? 'processes' : 'given'
-  return startSandbox({ kind, kafkaBrokers, redisUrl, progress: (line) => console.log(`   ${line}`) })
+  const kafkaVersion = process.env.CAUDAL_TEST_KAFKA_VERSION
+  return startSandbox({ kind, kafkaBrokers, kafkaVersion, redisUrl, progress: (line) => console.log(`   ${line}`) })
 }
 
 async function runReal(real: readonly { phase: Phase; files: readonly string[] }[]): Promise<readonly Result[]> {
-  const missing = process.env.CAUDAL_TEST_KAFKA === undefined ? missingForKafka() : null
+  const missing = process.env.CAUDAL_TEST_KAFKA === undefined ? missingForKafka(process.env.CAUDAL_TEST_KAFKA_VERSION) : null
   if (missing !== null) return real.map(({ phase, files }) => notRun(phase, files, missing))
   const sandbox = await startServers()
   const redis = sandbox.redisUrl === null ? {} : { CAUDAL_TEST_REDIS: sandbox.redisUrl }

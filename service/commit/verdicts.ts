@@ -85,6 +85,27 @@ const table = {
     },
     otherwise: 'abort',
   },
+  // Protocol 1 waits here for the last transaction of this id to be completed; a topic may be too new for the coordinator to know it.
+  AddPartitionsToTxn: {
+    rows: {
+      ...coordinatorMoves,
+      ...notAllowed,
+      ...producerReplaced,
+      CONCURRENT_TRANSACTIONS: 'retry-same',
+      UNKNOWN_TOPIC_OR_PARTITION: 'retry-same',
+    },
+    otherwise: 'abort',
+  },
+  AddOffsetsToTxn: {
+    rows: {
+      ...coordinatorMoves,
+      ...notAllowed,
+      ...producerReplaced,
+      CONCURRENT_TRANSACTIONS: 'retry-same',
+      INVALID_GROUP_ID: 'fatal',
+    },
+    otherwise: 'abort',
+  },
   Produce: {
     rows: {
       ...notAllowed,
@@ -128,7 +149,7 @@ const table = {
       ...notAllowed,
       ...producerReplaced,
       CONCURRENT_TRANSACTIONS: 'retry-same',
-      // Repeating it is safe under protocol v2: the coordinator knows the epoch that it has just completed.
+      // Repeating it is safe: the coordinator knows what it has just completed, under either protocol.
       REQUEST_TIMED_OUT: 'retry-same',
       UNKNOWN_SERVER_ERROR: 'refresh-and-retry',
     },

@@ -3,6 +3,8 @@ import type { Clock } from '../clock.ts'
 import { errorOf, whereOf } from '../commit/verdict-errors.ts'
 import { verdictOf } from '../commit/verdicts.ts'
 import { type CaudalError, ConfigurationError, KafkaError } from '../errors.ts'
+import { protocolOf, type TransactionProtocol } from './wire/transaction-protocol.ts'
+import { lackOf, oldestKafka } from './wire/api-versions.ts'
 import { errorCode, errorName } from './wire/error-codes.ts'
 import { bootstrapNode, type NodeId, type Wire } from './wire/wire.ts'
 
@@ -39,6 +41,8 @@ export class Cluster {
   readonly #topics = new Map<string, TopicMetadata>()
   readonly #stale = new Set<string>()
   readonly #coordinators = new Map<string, NodeId>()
+  /** Null before a broker was asked. */
+  #protocol: TransactionProtocol | null = null
   /** Lookups of leaders that wait for the same answer. */
   #refresh: { readonly names: Set<string>; readonly done: Promise<void> } | null = null
 
@@ -47,23 +51,27 @@ export class Cluster {
     this.clock = clock
   }
 
-  /**
-   * Asks the broker what it is.
-   * @throws ConfigurationError for a broker whose transactions are not of protocol version 2 (KIP-890).
-   */
+  /** Asks a broker what it is. @throws ConfigurationError for one that is too old; KafkaError; ConnectionError. */
   async connect(): Promise<void> {
     const answer = await this.wire.request(bootstrapNode, purpose, 'ApiVersions', {
       clientSoftwareName: 'caudal',
       clientSoftwareVersion: '1',
     })
     if (answer.errorCode !== errorCode.NONE) throw kafkaError('ApiVersions', answer.errorCode)
-    const level = answer.finalizedFeatures.find((feature) => feature.name === 'transaction.version')?.maxVersionLevel ?? 0
-    if (level < 2) {
-      throw new ConfigurationError([
-        `The brokers run transactions of protocol version ${level}; caudal needs version 2 (Kafka 4.0 or newer). ` +
-          'After the upgrade of all brokers: kafka-features.sh upgrade --feature transaction.version=2',
-      ])
+    const lacks = lackOf(Object.fromEntries(answer.apiKeys.map((known) => [known.apiKey, known])))
+    if (lacks.length > 0) {
+      throw new ConfigurationError([`caudal needs Kafka ${oldestKafka} or newer, and this broker is not: ${lacks.join('; ')}`])
     }
+    this.#protocol = protocolOf(answer)
+  }
+
+  /**
+   * In which protocol this cluster runs transactions: asked once. A cluster that is upgraded meanwhile goes on with 1 until a restart.
+   * @throws as `connect` does, where that was not called before.
+   */
+  async transactionProtocol(): Promise<TransactionProtocol> {
+    if (this.#protocol === null) await this.connect()
+    return this.#protocol ?? 1
   }
 
   /** Asks for these topics, or for all; a topic that does not exist is absent. @throws FatalError for one that may not be seen; KafkaError. */

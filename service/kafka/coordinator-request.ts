@@ -11,6 +11,8 @@ import type { NodeId } from './wire/wire.ts'
 /** The requests that go to a coordinator. */
 export type CoordinatorApi =
   | 'InitProducerId'
+  | 'AddPartitionsToTxn'
+  | 'AddOffsetsToTxn'
   | 'TxnOffsetCommit'
   | 'EndTxn'
   | 'OffsetFetch'
@@ -36,6 +38,8 @@ export interface CoordinatorRequest<A extends CoordinatorApi & Api> {
   readonly limits: RetryLimits
   /** How long one answer may take. */
   readonly timeoutMs?: number
+  /** No version of the request above this one. */
+  readonly versionMax?: number | undefined
 }
 
 /**
@@ -47,19 +51,14 @@ export async function askCoordinator<A extends CoordinatorApi & Api>(
   cluster: Cluster,
   request: CoordinatorRequest<A>,
 ): Promise<AnswerOf<A>> {
-  const { kind, key, purpose, api, body } = request
+  const { kind, key, purpose, api, body, timeoutMs, versionMax } = request
   return retry(cluster.clock, request.limits, async (): Promise<AnswerOf<A> | Again> => {
     const node = await findCoordinator(cluster, kind, key)
     if (node instanceof Again) return node
     request.guard?.()
     try {
-      const answer = await cluster.wire.request(
-        node,
-        purpose,
-        api,
-        body,
-        request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs },
-      )
+      const options = { versionMax, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+      const answer = await cluster.wire.request(node, purpose, api, body, options)
       const code = request.codeOf(answer)
       const verdict = code === errorCode.NONE ? null : verdictOf(api, code)
       if (verdict === null || !isRetry(verdict)) return answer

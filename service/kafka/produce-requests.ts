@@ -26,6 +26,8 @@ export interface ProduceOptions {
   readonly guard: () => void
   readonly limits: RetryLimits
   readonly requestBytesMax?: number
+  /** No version of Produce above this one. */
+  readonly versionMax?: number | undefined
 }
 
 /** Below socket.request.max.bytes of every broker, and small enough for one request not to stand in the way of others for long. */
@@ -121,7 +123,7 @@ async function sendRequest(
 async function sendOnce(
   node: NodeId,
   batches: readonly FinishedBatch[],
-  { cluster, transactionalId, timeoutMs }: ProduceOptions,
+  { cluster, transactionalId, timeoutMs, versionMax }: ProduceOptions,
   baseOffsets: Map<number, number>,
 ): Promise<{ readonly batches: readonly FinishedBatch[]; readonly code: number }> {
   const topicData = byTopic(batches, (batch) => ({ index: batch.partition, records: batch.bytes }))
@@ -131,7 +133,7 @@ async function sendOnce(
     timeoutMs,
     topicData: topicData.map(({ name, partitions }) => ({ name, partitionData: partitions })),
   }
-  const answer = await cluster.wire.request(node, purpose, 'Produce', body, { timeoutMs })
+  const answer = await cluster.wire.request(node, purpose, 'Produce', body, { timeoutMs, versionMax })
   const results = new Map(
     answer.responses.flatMap((topic) =>
       topic.partitionResponses.map((result) => [partitionKey(topic.name, result.index), result] as const),

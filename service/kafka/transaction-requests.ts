@@ -6,6 +6,7 @@ import type { Membership } from '../runtime/seam.ts'
 import type { Cluster } from './cluster.ts'
 import { askCoordinator } from './coordinator-request.ts'
 import { firstCode, type OffsetToCommit, refuseAnonymous, topicsToCommit } from './offset-to-commit.ts'
+import { versionMaxOf } from './wire/transaction-protocol.ts'
 import { errorCode } from './wire/error-codes.ts'
 import type { AnswerOf } from './wire/messages.ts'
 
@@ -20,7 +21,8 @@ export const nobody: ProducerIdentity = { producerId: -1, producerEpoch: -1 }
 
 /** The last epoch that a broker gives to a client; then the producer id changes (P7). */
 const lastEpoch = 32_766
-const transactionPurpose = 'transaction'
+/** The connection of a transaction's requests to coordinators. */
+export const transactionPurpose = 'transaction'
 
 export interface Initialisation {
   readonly transactionalId: string
@@ -118,6 +120,7 @@ export async function txnOffsetCommit(
       },
       codeOf,
       unanswered: 'throw',
+      versionMax: versionMaxOf(await cluster.transactionProtocol(), 'TxnOffsetCommit'),
       guard,
       limits: transactionLimits(options),
       timeoutMs,
@@ -128,7 +131,10 @@ export async function txnOffsetCommit(
   }
 }
 
-/** The identity of the next transaction: a new epoch, now and then a new producer id (P7). @throws whatever the answer means. */
+/**
+ * The identity of the next transaction: under protocol 2 a new epoch, now and then a new producer id (P7); under 1 the present one.
+ * @throws whatever the answer means.
+ */
 export async function endTxn(
   options: TransactionOptions,
   identity: ProducerIdentity,
@@ -136,6 +142,7 @@ export async function endTxn(
 ): Promise<ProducerIdentity> {
   const { cluster, transactionalId, timeoutMs, guard } = options
   try {
+    const protocol = await cluster.transactionProtocol()
     const { producerId, producerEpoch, ...answer } = await askCoordinator(cluster, {
       kind: 'transaction',
       key: transactionalId,
@@ -144,12 +151,13 @@ export async function endTxn(
       body: { transactionalId, ...identity, committed: outcome === 'commit' },
       codeOf: (found) => found.errorCode,
       unanswered: 'throw',
+      versionMax: versionMaxOf(protocol, 'EndTxn'),
       ...(outcome === 'commit' ? { guard } : {}),
       limits: transactionLimits(options),
       timeoutMs,
     })
     if (answer.errorCode !== errorCode.NONE) throw errorOf('EndTxn', answer.errorCode, { transactionalId })
-    return { producerId, producerEpoch }
+    return protocol === 1 ? identity : { producerId, producerEpoch }
   } catch (error) {
     throw verdictError('EndTxn', error, { transactionalId, outcome })
   }

@@ -1,6 +1,7 @@
 /** Who is there and who leads what: ApiVersions, Metadata, DescribeCluster, FindCoordinator. */
 import { errorCode } from '../kafka/wire/error-codes.ts'
-import { type AnswerOf, apiKey, pinnedVersion, type RequestOf } from '../kafka/wire/messages.ts'
+import { type AnswerOf, apiKey, type RequestOf, spokenVersions } from '../kafka/wire/messages.ts'
+import type { TransactionProtocol } from '../kafka/wire/transaction-protocol.ts'
 import type { GroupCoordinator } from './group-coordinator.ts'
 import type { Topic, Topics } from './topics.ts'
 import type { TransactionCoordinator } from './transaction-coordinator.ts'
@@ -13,16 +14,16 @@ const clusterId = 'in-memory-kafka'
 const host = 'memory'
 const port = (node: number) => 9092 + node
 
-/** The pinned version of each API and the features that the protocol needs (`transaction.version` 2: KIP-890). */
-export function apiVersions(): AnswerOf<'ApiVersions'> {
+/** Every version of each API that caudal speaks; and of the features, `transaction.version` as Kafka 4 has it, or none as in Kafka 3. */
+export function apiVersions(protocol: TransactionProtocol): AnswerOf<'ApiVersions'> {
   const apis = Object.keys(apiKey) as (keyof typeof apiKey)[]
   return {
     errorCode: errorCode.NONE,
-    apiKeys: apis.map((api) => ({ apiKey: apiKey[api], minVersion: 0, maxVersion: pinnedVersion[api] })),
+    apiKeys: apis.map((api) => ({ apiKey: apiKey[api], minVersion: 0, maxVersion: spokenVersions[api].highest })),
     throttleTimeMs: 0,
-    supportedFeatures: [{ name: 'transaction.version', minVersion: 0, maxVersion: 2 }],
+    supportedFeatures: protocol === 1 ? [] : [{ name: 'transaction.version', minVersion: 0, maxVersion: 2 }],
     finalizedFeaturesEpoch: 1,
-    finalizedFeatures: [{ name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 }],
+    finalizedFeatures: protocol === 1 ? [] : [{ name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 }],
     zkMigrationReady: false,
   }
 }

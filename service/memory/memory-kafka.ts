@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts'
 import { decodeRecords } from '../kafka/records/decode-records.ts'
 import type { RecordColumns } from '../kafka/records/record-columns.ts'
+import type { TransactionProtocol } from '../kafka/wire/transaction-protocol.ts'
 import { errorCode, errorName } from '../kafka/wire/error-codes.ts'
 import type { AnswerOf, Api, RequestOf } from '../kafka/wire/messages.ts'
 import type { NodeId, Wire } from '../kafka/wire/wire.ts'
@@ -20,6 +21,7 @@ import { Timers } from './timers.ts'
 import { alterConfigs, createTopics, deleteTopics, describeConfigs } from './topic-requests.ts'
 import { offsetsTopic, type TopicSettings, Topics } from './topics.ts'
 import type { TransactionState } from './transaction.ts'
+import { type AdditionContext, addOffsetsToTxn, addPartitionsToTxn } from './transaction-additions.ts'
 import { TransactionCoordinator } from './transaction-coordinator.ts'
 import { type MarkerDelay, TransactionMarkers } from './transaction-markers.ts'
 
@@ -33,6 +35,10 @@ export interface MemoryKafkaOptions {
   readonly internalPartitions?: number
   /** When transaction markers land after EndTxn; default 0, within it. */
   readonly markerDelayMs?: MarkerDelay
+  /** How transactions are run: as Kafka 4 does by itself, or as older brokers do; default 2. */
+  readonly transactionProtocol?: TransactionProtocol
+  /** Under protocol 1, whether leaders ask the coordinator about the first batch of a transaction, as they do since Kafka 3.7; default true. */
+  readonly verifiesPartitions?: boolean
   /** The first epoch of every transactional id; default 0. At 32 766 the producer id changes. */
   readonly firstProducerEpoch?: number
   /** Shorter session time-outs are refused; default 6 000, as on a broker. */
@@ -52,6 +58,7 @@ export class MemoryKafka {
   readonly #topics: Topics
   readonly #markers: TransactionMarkers
   readonly #transactions: TransactionCoordinator
+  readonly #verifiesPartitions: boolean
   readonly #groups: GroupCoordinator
   readonly #offsets = new OffsetStore()
   readonly #handlers: Handlers
@@ -75,7 +82,9 @@ export class MemoryKafka {
       },
     })
     const firstEpoch = options.firstProducerEpoch ?? 0
-    this.#transactions = new TransactionCoordinator({ clock, timers, topics, markers: this.#markers, firstEpoch })
+    const protocol = options.transactionProtocol ?? 2
+    this.#verifiesPartitions = options.verifiesPartitions ?? true
+    this.#transactions = new TransactionCoordinator({ clock, timers, topics, markers: this.#markers, protocol, firstEpoch })
     this.#groups = new GroupCoordinator({ clock, timers, topics, sessionTimeoutMsMin: options.sessionTimeoutMsMin ?? 6_000 })
     this.#handlers = this.#allHandlers()
   }
@@ -105,7 +114,7 @@ export class MemoryKafka {
   append(topic: string, partition: number, records: Buffer): number {
     const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
     const request = { transactionalId: null, acks: -1, timeoutMs: 0, topicData }
-    const context = { clock: this.#clock, topics: this.#topics, transactions: this.#transactions }
+    const context = { clock: this.#clock, ...this.#additions() }
     const produced = produce(context, this.#log(topic, partition).leader, request).responses[0]?.partitionResponses[0]
     if (produced === undefined || produced.errorCode !== errorCode.NONE) {
       throw new Error(
@@ -188,13 +197,20 @@ export class MemoryKafka {
     return log
   }
 
-  #allHandlers(): Handlers {
-    const topics = this.#topics
-    const groups = this.#groups
-    const transactions = this.#transactions
-    const offsets = { clock: this.#clock, topics, groups, offsets: this.#offsets, transactions }
+  #additions(): AdditionContext {
     return {
-      ApiVersions: () => apiVersions(),
+      topics: this.#topics,
+      groups: this.#groups,
+      transactions: this.#transactions,
+      verifiesPartitions: this.#verifiesPartitions,
+    }
+  }
+
+  #allHandlers(): Handlers {
+    const { topics, groups, transactions, ...rest } = this.#additions()
+    const offsets = { clock: this.#clock, topics, groups, offsets: this.#offsets, transactions, ...rest }
+    return {
+      ApiVersions: () => apiVersions(transactions.protocol),
       Metadata: (_, body) => metadata(topics, this.nodes, body),
       DescribeCluster: () => describeCluster(this.nodes),
       FindCoordinator: (_, body) => findCoordinator(offsets, body),
@@ -204,6 +220,8 @@ export class MemoryKafka {
       OffsetForLeaderEpoch: (node, body) => offsetForLeaderEpoch(topics, node, body),
       DeleteRecords: (node, body) => deleteRecords(topics, node, body),
       InitProducerId: (node, body) => transactions.initialise(node, body),
+      AddPartitionsToTxn: (node, body) => addPartitionsToTxn(offsets, node, body),
+      AddOffsetsToTxn: (node, body) => addOffsetsToTxn(offsets, node, body),
       TxnOffsetCommit: (node, body) => commitOffsetsInTransaction(offsets, node, body),
       EndTxn: (node, body) => transactions.end(node, body),
       DescribeProducers: (node, body) => describeProducers(topics, node, body),

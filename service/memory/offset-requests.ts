@@ -4,19 +4,15 @@ import { readBatchHeader } from '../kafka/records/batch-header.ts'
 import { RecordBatchBuilder } from '../kafka/records/record-batch-builder.ts'
 import { errorCode } from '../kafka/wire/error-codes.ts'
 import type { AnswerOf, RequestOf } from '../kafka/wire/messages.ts'
-import type { GroupCoordinator } from './group-coordinator.ts'
 import type { OffsetPlace, OffsetStore } from './offset-store.ts'
-import { offsetsTopic, type Topics } from './topics.ts'
-import type { TransactionCoordinator } from './transaction-coordinator.ts'
+import { offsetsTopic } from './topics.ts'
+import { type AdditionContext, joinTransaction } from './transaction-additions.ts'
 
 const metadataLengthMax = 4096
 
-export interface OffsetContext {
+export interface OffsetContext extends AdditionContext {
   readonly clock: Clock
-  readonly topics: Topics
-  readonly groups: GroupCoordinator
   readonly offsets: OffsetStore
-  readonly transactions: TransactionCoordinator
 }
 
 type CommittedTopics = RequestOf<'OffsetCommit'>['topics']
@@ -46,7 +42,7 @@ export function commitOffsetsInTransaction(
   const partition = context.groups.partitionOf(groupId)
   const refusal =
     context.groups.refusal(node, groupId) ||
-    joinTransaction(context, request, partition) ||
+    joinOffsets(context, request, partition) ||
     context.groups.validateCommit({
       groupId,
       memberId,
@@ -96,13 +92,12 @@ function allTopics(offsets: OffsetStore, groupId: string): { readonly name: stri
   return [...byTopic].map(([name, places]) => ({ name, partitionIndexes: places.map(({ partition }) => partition) }))
 }
 
-/** Adds the group's partition of the offsets topic to the transaction, as the first TxnOffsetCommit v5 of it does; an error code. */
-function joinTransaction(context: OffsetContext, request: RequestOf<'TxnOffsetCommit'>, partition: number): number {
+/** Brings the group's partition of the offsets topic into the transaction, as the first TxnOffsetCommit of it does; an error code. */
+function joinOffsets(context: OffsetContext, request: RequestOf<'TxnOffsetCommit'>, partition: number): number {
   const log = context.topics.log(offsetsTopic, partition)
   if (log === undefined) return errorCode.COORDINATOR_NOT_AVAILABLE
-  if (log.producers.isOpen(request.producerId, request.producerEpoch)) return errorCode.NONE
-  const verdict = context.transactions.addPartition(request.transactionalId, request, log)
-  return verdict === errorCode.PRODUCER_FENCED ? errorCode.INVALID_PRODUCER_EPOCH : verdict
+  const code = joinTransaction(context, request.transactionalId, request, log)
+  return code === errorCode.NOT_ENOUGH_REPLICAS ? errorCode.COORDINATOR_NOT_AVAILABLE : code
 }
 
 /** Writes the commit to the offsets topic, whose log then has an open transaction; an error code. */

@@ -6,15 +6,12 @@ import { errorCode } from '../kafka/wire/error-codes.ts'
 import type { AnswerOf, RequestOf } from '../kafka/wire/messages.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { hasValidChecksum, isOneBatch, isTransactional } from './stored-batch.ts'
-import type { Topics } from './topics.ts'
-import type { TransactionCoordinator } from './transaction-coordinator.ts'
+import { type AdditionContext, joinTransaction } from './transaction-additions.ts'
 
 type ProducedPartition = AnswerOf<'Produce'>['responses'][number]['partitionResponses'][number]
 
-export interface ProduceContext {
+export interface ProduceContext extends AdditionContext {
   readonly clock: Clock
-  readonly topics: Topics
-  readonly transactions: TransactionCoordinator
 }
 
 export function produce(context: ProduceContext, node: number, request: RequestOf<'Produce'>): AnswerOf<'Produce'> {
@@ -43,22 +40,10 @@ function append(
   if (records === null || !isOneBatch(records)) return refused(errorCode.INVALID_RECORD)
   const header = readBatchHeader(records, 0)
   if (isTransactional(header) && transactionalId === null) return refused(errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-  const flaw = verifyTransaction(context, log, header, transactionalId) || flawOf(context, log, records, header)
+  const isPlain = !isTransactional(header) || transactionalId === null
+  const refusal = isPlain ? errorCode.NONE : joinTransaction(context, transactionalId, header, log)
+  const flaw = refusal || flawOf(context, log, records, header)
   return flaw === errorCode.NONE ? log.append(records, header) : refused(flaw)
-}
-
-/** The first batch of a transaction on a partition adds the partition to the transaction (KIP-890 part 2); an error code. */
-function verifyTransaction(
-  context: ProduceContext,
-  log: PartitionLog,
-  header: BatchHeader,
-  transactionalId: string | null,
-): number {
-  if (!isTransactional(header) || transactionalId === null) return errorCode.NONE
-  const { producerId, producerEpoch } = header
-  if (log.producers.isOpen(producerId, producerEpoch)) return errorCode.NONE
-  const verdict = context.transactions.addPartition(transactionalId, { producerId, producerEpoch }, log)
-  return verdict === errorCode.PRODUCER_FENCED ? errorCode.INVALID_PRODUCER_EPOCH : verdict
 }
 
 /** What is wrong with a batch by itself, as an error code. */

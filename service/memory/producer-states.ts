@@ -1,5 +1,6 @@
 /** What a partition remembers of its producers: epochs, the last five batches of each, and open transactions. */
 import type { BatchHeader } from '../kafka/records/batch-header.ts'
+import { nextSequence } from '../kafka/records/record-batch-builder.ts'
 import { errorCode } from '../kafka/wire/error-codes.ts'
 import { isTransactional, lastSequence } from './stored-batch.ts'
 
@@ -60,7 +61,7 @@ export class ProducerStates {
     if (state === undefined) return isTransactional(header) && header.baseSequence !== 0 ? outOfOrder : errorCode.NONE
     if (state.transactionStart !== null && !isTransactional(header)) return errorCode.INVALID_TXN_STATE
     const last = state.epoch === header.producerEpoch ? (state.batches.at(-1)?.lastSequence ?? -1) : -1
-    return header.baseSequence === (last + 1) % 0x80000000 ? errorCode.NONE : outOfOrder
+    return header.baseSequence === nextSequence(last, 1) ? errorCode.NONE : outOfOrder
   }
 
   /** Takes note of a batch that was appended. */

@@ -2,6 +2,7 @@
 import { attribute, type BatchHeader, field, headerBytes, lengthEnd, readBatchHeader } from '../kafka/records/batch-header.ts'
 import { crc32c } from '../kafka/records/crc32c.ts'
 import { writeInt64 } from '../kafka/records/int64.ts'
+import { nextSequence } from '../kafka/records/record-batch-builder.ts'
 
 /** A batch in a log: its header and its own bytes, which nobody changes. */
 export interface StoredBatch {
@@ -12,8 +13,7 @@ export interface StoredBatch {
 export const isTransactional = (header: BatchHeader): boolean => (header.attributes & attribute.transactional) !== 0
 export const isControl = (header: BatchHeader): boolean => (header.attributes & attribute.control) !== 0
 
-/** The sequence of the last record; sequences go on at 0 after 2^31 - 1. */
-export const lastSequence = (header: BatchHeader): number => (header.baseSequence + header.count - 1) % 0x80000000
+export const lastSequence = (header: BatchHeader): number => nextSequence(header.baseSequence, header.count - 1)
 
 /** Whether the bytes are exactly one whole batch of format v2. */
 export function isOneBatch(bytes: Buffer): boolean {

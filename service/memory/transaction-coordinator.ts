@@ -1,6 +1,7 @@
 /** The transaction coordinators of all nodes: transactional ids, their time-outs, and the requests about them. */
 import type { Clock } from '../clock.ts'
 import { errorCode } from '../kafka/wire/error-codes.ts'
+import type { TransactionProtocol } from '../kafka/wire/transaction-protocol.ts'
 import type { AnswerOf, RequestOf } from '../kafka/wire/messages.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { Timers } from './timers.ts'
@@ -26,6 +27,7 @@ export interface TransactionCoordinatorOptions {
   readonly timers: Timers
   readonly topics: Topics
   readonly markers: TransactionMarkers
+  readonly protocol: TransactionProtocol
   /** The epoch that a new transactional id begins with: near 32 766, tests see it wear out. */
   readonly firstEpoch: number
 }
@@ -60,7 +62,11 @@ export class TransactionCoordinator {
     return identityAnswer(errorCode.CONCURRENT_TRANSACTIONS)
   }
 
-  /** Adds a partition on behalf of the broker that leads it, as Produce v12 and TxnOffsetCommit v5 do; an error code. */
+  get protocol(): TransactionProtocol {
+    return this.#options.protocol
+  }
+
+  /** Adds a partition on behalf of its producer, or of the broker that leads it, as Produce v12 and TxnOffsetCommit v5 do; an error code. */
   addPartition(transactionalId: string, identity: ProducerIdentity, log: PartitionLog): number {
     const { clock, timers } = this.#options
     const transaction = this.#transactions.get(transactionalId)
@@ -73,14 +79,20 @@ export class TransactionCoordinator {
     return verdict
   }
 
+  /** For the broker that leads the partition, under protocol 1: whether it was added; an error code. */
+  verifyPartition(transactionalId: string, identity: ProducerIdentity, log: PartitionLog): number {
+    return this.#transactions.get(transactionalId)?.verifyPartition(identity, log) ?? errorCode.INVALID_PRODUCER_ID_MAPPING
+  }
+
   end(node: number, request: RequestOf<'EndTxn'>): AnswerOf<'EndTxn'> {
     const { transactionalId, committed } = request
     if (this.nodeOf(transactionalId) !== node) return identityAnswer(errorCode.NOT_COORDINATOR)
     const transaction = this.#transactions.get(transactionalId)
     if (transaction === undefined) return identityAnswer(errorCode.INVALID_PRODUCER_ID_MAPPING)
     const verdict = transaction.end(request, committed, this.#options.clock.now())
-    if (verdict !== 'prepared') return identityAnswer(verdict)
-    const next = transaction.next
+    if (verdict !== 'prepared') return identityAnswer(typeof verdict === 'number' || this.protocol === 2 ? verdict : noIdentity)
+    // Under protocol 1 the answer has no place for an identity.
+    const next = this.protocol === 2 ? transaction.next : noIdentity
     this.#sendMarkers(transaction)
     return identityAnswer(next)
   }
@@ -136,7 +148,8 @@ export class TransactionCoordinator {
 
   #create(transactionalId: string, timeoutMs: number): Transaction {
     const newProducerId = () => this.#newProducerId()
-    const transaction = new Transaction(transactionalId, { timeoutMs, firstEpoch: this.#options.firstEpoch, newProducerId })
+    const { firstEpoch, protocol } = this.#options
+    const transaction = new Transaction(transactionalId, { protocol, timeoutMs, firstEpoch, newProducerId })
     this.#transactions.set(transactionalId, transaction)
     return transaction
   }

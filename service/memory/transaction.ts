@@ -1,14 +1,15 @@
-/** The state of one transactional id at its coordinator, by the rules of transaction protocol v2 (KIP-890, KIP-360). */
+/** The state of one transactional id at its coordinator, by the rules of transaction protocol 2 (KIP-890, KIP-360), or of 1. */
 import { errorCode } from '../kafka/wire/error-codes.ts'
+import type { TransactionProtocol } from '../kafka/wire/transaction-protocol.ts'
 import type { PartitionLog } from './partition-log.ts'
 
 /**
  * ```
  *   Empty ──────────────> Ongoing ──> PrepareCommit ──> CompleteCommit ─┐
- *     ^  ^   first Produce   │   EndTxn     markers landed              │
+ *     ^  ^   first partition │   EndTxn     markers landed              │
  *     │  │                   └──────> PrepareAbort ───> CompleteAbort ──┤
  *     │  └── InitProducerId ────────────────────────────────────────────┤
- *     └────────────────────── (a first Produce leads to Ongoing) ───────┘
+ *     └────────────────────── (a first partition leads to Ongoing) ─────┘
  * ```
  */
 export type TransactionState = 'Empty' | 'Ongoing' | 'PrepareCommit' | 'PrepareAbort' | 'CompleteCommit' | 'CompleteAbort'
@@ -20,6 +21,13 @@ export interface ProducerIdentity {
 
 /** An identity to answer with, or an error code. */
 export type Verdict = ProducerIdentity | number
+
+export interface TransactionOptions {
+  readonly protocol: TransactionProtocol
+  readonly timeoutMs: number
+  readonly firstEpoch: number
+  readonly newProducerId: () => number
+}
 
 /** The last epoch that a client may see; the one after it is the coordinator's, for fencing. */
 const lastUsableEpoch = 32_766
@@ -41,9 +49,11 @@ export class Transaction {
   /** No client has initialised it yet. */
   #isFresh = true
   readonly #newProducerId: () => number
+  readonly #protocol: TransactionProtocol
 
-  constructor(transactionalId: string, options: { timeoutMs: number; firstEpoch: number; newProducerId: () => number }) {
+  constructor(transactionalId: string, options: TransactionOptions) {
     this.transactionalId = transactionalId
+    this.#protocol = options.protocol
     this.timeoutMs = options.timeoutMs
     this.producerId = options.newProducerId()
     this.epoch = options.firstEpoch - 1
@@ -78,9 +88,9 @@ export class Transaction {
 
   /** Adds a partition to the transaction and begins one if none is open; an error code. */
   addPartition(identity: ProducerIdentity, log: PartitionLog, now: number): number {
-    if (this.isPreparing) return errorCode.CONCURRENT_TRANSACTIONS
-    if (identity.producerId !== this.producerId) return errorCode.INVALID_PRODUCER_ID_MAPPING
-    if (identity.producerEpoch !== this.epoch) return errorCode.PRODUCER_FENCED
+    if (this.#protocol === 2 && this.isPreparing) return errorCode.CONCURRENT_TRANSACTIONS
+    const refusal = this.#refusal(identity)
+    if (refusal !== errorCode.NONE) return refusal
     if (this.state !== 'Ongoing') {
       this.state = 'Ongoing'
       this.startedAt = now
@@ -90,8 +100,29 @@ export class Transaction {
     return errorCode.NONE
   }
 
-  /** EndTxn, table in `TransactionCoordinator.endTransaction`; 'prepared': the markers have to be written now. */
+  /** Whether the partition is in the open transaction of that producer, as a leader asks before it takes a batch under protocol 1; an error code. */
+  verifyPartition(identity: ProducerIdentity, log: PartitionLog): number {
+    const refusal = this.#refusal(identity)
+    if (refusal !== errorCode.NONE) return refusal
+    return this.state === 'Ongoing' && this.partitions.has(log) ? errorCode.NONE : errorCode.TRANSACTION_ABORTABLE
+  }
+
+  /** EndTxn; 'prepared': the markers have to be written now. Tables in `TransactionCoordinator.endTransaction`, of Kafka 4 and of 3. */
   end(identity: ProducerIdentity, commit: boolean, now: number): Verdict | 'prepared' {
+    return this.#protocol === 2 ? this.#endWithNewEpoch(identity, commit, now) : this.#endInEpoch(identity, commit)
+  }
+
+  #endInEpoch(identity: ProducerIdentity, commit: boolean): Verdict | 'prepared' {
+    const { producerId, producerEpoch } = identity
+    if (producerId !== this.producerId) return errorCode.INVALID_PRODUCER_ID_MAPPING
+    if (producerEpoch !== this.epoch) return errorCode.PRODUCER_FENCED
+    if (this.state === 'Ongoing') return this.#prepare(commit)
+    const isSame = this.state === (commit ? 'CompleteCommit' : 'CompleteAbort')
+    const isUnderWay = this.state === (commit ? 'PrepareCommit' : 'PrepareAbort')
+    return isSame ? this.#identity() : isUnderWay ? errorCode.CONCURRENT_TRANSACTIONS : errorCode.INVALID_TXN_STATE
+  }
+
+  #endWithNewEpoch(identity: ProducerIdentity, commit: boolean, now: number): Verdict | 'prepared' {
     const isRetryOfBump = this.epoch === identity.producerEpoch + 1
     const isRetryOfRotation =
       this.#previousProducerId === identity.producerId && identity.producerEpoch === lastUsableEpoch && this.epoch === 0
@@ -110,9 +141,15 @@ export class Transaction {
     return this.#prepare(false)
   }
 
-  /** Aborts the open transaction for somebody else, or because it took too long. A broker lets its producer in again, one epoch on. */
+  /**
+   * Aborts the open transaction for somebody else, or because it took too long, under a new epoch. Under protocol 2 a broker lets its producer
+   * in again, one epoch on; under 1 nobody but a nameless one.
+   */
   fence(): void {
     this.#prepare(false)
+    if (this.#protocol === 2) return
+    this.epoch = Math.min(this.epoch + 1, lastUsableEpoch + 1)
+    this.#lastEpoch = none
   }
 
   /** All markers have landed. */
@@ -132,13 +169,24 @@ export class Transaction {
     return this.#nextProducerId === none ? this.#identity() : { producerId: this.#nextProducerId, producerEpoch: 0 }
   }
 
+  /** What is wrong with who asks to take part in the open transaction, or in the next one; an error code. */
+  #refusal(identity: ProducerIdentity): number {
+    if (identity.producerId !== this.producerId) return errorCode.INVALID_PRODUCER_ID_MAPPING
+    if (identity.producerEpoch !== this.epoch) return errorCode.PRODUCER_FENCED
+    return this.isPreparing ? errorCode.CONCURRENT_TRANSACTIONS : errorCode.NONE
+  }
+
   #prepare(commit: boolean): 'prepared' {
+    this.#previousProducerId = this.producerId
+    this.state = commit ? 'PrepareCommit' : 'PrepareAbort'
+    if (this.#protocol === 2) this.#endEpoch()
+    return 'prepared'
+  }
+
+  #endEpoch(): void {
     if (this.epoch >= lastUsableEpoch) this.#nextProducerId = this.#newProducerId()
     this.#lastEpoch = this.epoch
     this.epoch = Math.min(this.epoch + 1, lastUsableEpoch + 1)
-    this.#previousProducerId = this.producerId
-    this.state = commit ? 'PrepareCommit' : 'PrepareAbort'
-    return 'prepared'
   }
 
   #bump(lastEpoch: number): void {

@@ -10,11 +10,12 @@ import { type Artifact, copyArtifact, copyWithDependencies } from './maven.ts'
 import type { Starting } from './starting.ts'
 import { zipEntry } from './zip-entry.ts'
 
+/** The Kafka that a sandbox runs unless another one is asked for, and that the containers are of. */
 export const kafkaVersion = '4.3.1'
 const javaVersionMin = 17
 /** Without the logger the broker runs, but says nothing: neither that it is up nor why it isn't. */
-const kafkaArtifacts: readonly Artifact[] = [
-  ['org.apache.kafka', 'kafka_2.13', kafkaVersion],
+const kafkaArtifacts = (version: string): readonly Artifact[] => [
+  ['org.apache.kafka', 'kafka_2.13', version],
   ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.4'],
 ]
 const redisJar = {
@@ -26,15 +27,16 @@ const redisJar = {
 /** Where fetched things are kept: `CAUDAL_CACHE`, or `.cache/` of the project. */
 export const cacheDirectory = (): string => resolve(process.env.CAUDAL_CACHE ?? join(import.meta.dirname, '../../.cache'))
 
-const kafkaDirectory = () => join(cacheDirectory(), `kafka-${kafkaVersion}`)
+const kafkaDirectory = (version: string) => join(cacheDirectory(), `kafka-${version}`)
 
 /** What real Kafka lacks on this machine, as a reason for people; null where it will run. */
-export function missingForKafka(): string | null {
+export function missingForKafka(kafka = kafkaVersion): string | null {
   const java = findCommand('java')
   if (java === null) return `there is no Java on this machine (version ${javaVersionMin} or newer is needed)`
   const version = javaVersion(java)
   if (version < javaVersionMin) return `the Java at ${java} is of version ${version} (${javaVersionMin} or newer is needed)`
-  if (!existsSync(kafkaDirectory()) && findCommand('mvn') === null) return 'there is no Maven on this machine to fetch Kafka with'
+  if (!existsSync(kafkaDirectory(kafka)) && findCommand('mvn') === null)
+    return 'there is no Maven on this machine to fetch Kafka with'
   return null
 }
 
@@ -45,9 +47,9 @@ function javaVersion(java: string): number {
 }
 
 /** A directory with the jars of a Kafka broker and a logger. @throws FatalError when Maven can't fetch them */
-export const fetchKafka = (starting: Starting): Promise<string> =>
-  fetchOnce(kafkaDirectory(), `Kafka ${kafkaVersion} (44 MB)`, starting, (directory) =>
-    copyWithDependencies(kafkaArtifacts, directory, starting),
+export const fetchKafka = (starting: Starting, version = kafkaVersion): Promise<string> =>
+  fetchOnce(kafkaDirectory(version), `Kafka ${version} (44 MB)`, starting, (directory) =>
+    copyWithDependencies(kafkaArtifacts(version), directory, starting),
   )
 
 /** A directory with the jar of Kafka's command line tools, which runs with the broker's jars beside it on the class path. */

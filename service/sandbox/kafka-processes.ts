@@ -10,7 +10,7 @@ import { type KafkaNode, nodeProperties } from './server-properties.ts'
 import type { Starting } from './starting.ts'
 
 const startTimeoutMs = 120_000
-const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, 'log4j2.yaml')}`
+const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, 'log4j2.properties')}`
 const formatOptions = ['-Xmx128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xshare:auto', logging]
 const serverOptions = [
   '-Xms128m',
@@ -26,6 +26,7 @@ export class KafkaProcesses {
   #nodes: readonly KafkaNode[]
   readonly #libraries: string
   readonly #properties: Readonly<Record<string, string>>
+  readonly #features: Readonly<Record<string, number>>
   readonly #processes: GuardedProcesses
   readonly #starting: Starting
   readonly #running: (GuardedProcess | null)[]
@@ -36,12 +37,15 @@ export class KafkaProcesses {
     readonly libraries: string
     /** Broker settings over those of the sandbox. */
     readonly properties: Readonly<Record<string, string>>
+    /** Levels of features with which the cluster begins, where they are not to be the Kafka's own. */
+    readonly features: Readonly<Record<string, number>>
     readonly processes: GuardedProcesses
     readonly starting: Starting
   }) {
     this.#nodes = options.nodes
     this.#libraries = options.libraries
     this.#properties = options.properties
+    this.#features = options.features
     this.#processes = options.processes
     this.#starting = options.starting
     this.#running = this.nodes.map(() => null)
@@ -94,7 +98,8 @@ export class KafkaProcesses {
     const directory = this.#directory(node)
     this.#configure(node)
     const log = join(directory, 'format.log')
-    const args = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', join(directory, 'server.properties')]
+    const features = Object.entries(this.#features).flatMap(([name, level]) => ['--feature', `${name}=${level}`])
+    const args = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', join(directory, 'server.properties'), ...features]
     const format = await this.#java([...formatOptions, '-cp', `${this.#libraries}/*`, ...args], log)
     const end = await format.ended()
     if (end !== 'exit code 0') throw new FatalError(`Kafka's data directory could not be formatted (${end}):\n${logTail(log)}`)

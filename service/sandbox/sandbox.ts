@@ -25,8 +25,12 @@ export interface SandboxOptions {
   readonly progress: (line: string) => void
   /** Where the sandbox makes a directory for its data, which it removes in the end. Default: the system's temporary directory. */
   readonly directory?: string | undefined
+  /** Which Kafka to run, such as "3.9.1"; not for containers. Default: `kafkaVersion`. */
+  readonly kafkaVersion?: string | undefined
   /** Broker settings over those of the sandbox; not for containers. */
   readonly kafkaProperties?: Readonly<Record<string, string>> | undefined
+  /** Levels of features, such as `transaction.version`, with which the cluster begins; not for containers. Default: the Kafka's own. */
+  readonly kafkaFeatures?: Readonly<Record<string, number>> | undefined
   /** Of containers there is one. */
   readonly brokers?: 1 | 3 | undefined
   /** Stops a start that is under way: it rejects with StoppedError and leaves nothing behind. */
@@ -88,7 +92,7 @@ const memory = (): Sandbox => ({ kind: 'memory', kafkaBrokers: [], redisUrl: nul
 /** Two sandboxes that draw the same free port are rare; the one that loses starts again with other ports. */
 async function startProcesses(options: SandboxOptions): Promise<Sandbox> {
   const { progress, signal } = options
-  const libraries = await fetchKafka({ progress, signal })
+  const libraries = await fetchKafka({ progress, signal }, options.kafkaVersion)
   const redisServer = options.redisUrl === undefined ? await findRedis({ progress, signal }) : null
   for (let tries = 1; ; tries++) {
     try {
@@ -113,7 +117,7 @@ async function findRedis(starting: Starting): Promise<string | null> {
 }
 
 async function startOnce(options: SandboxOptions, libraries: string, redisServer: string | null): Promise<Sandbox> {
-  const { progress, signal, kafkaProperties = {}, brokers = 1, redisUrl = null } = options
+  const { progress, signal, kafkaProperties = {}, kafkaFeatures = {}, brokers = 1, redisUrl = null } = options
   const begin = systemClock.monotonic()
   const parent = options.directory ?? tmpdir()
   mkdirSync(parent, { recursive: true })
@@ -126,7 +130,14 @@ async function startOnce(options: SandboxOptions, libraries: string, redisServer
       port: ports[2 * i + 1] ?? 0,
       controllerPort: ports[2 * i + 2] ?? 0,
     }))
-    const kafka = new KafkaProcesses({ nodes, libraries, properties: kafkaProperties, processes, starting })
+    const kafka = new KafkaProcesses({
+      nodes,
+      libraries,
+      properties: kafkaProperties,
+      features: kafkaFeatures,
+      processes,
+      starting,
+    })
     const redis = redisServer === null ? null : new RedisProcess(redisServer, ports[0] ?? 0, processes, starting)
     progress(`starting Kafka${redis ? ' and Redis' : ''}`)
     await Promise.all([kafka.start(), redis?.start()])

@@ -1,5 +1,8 @@
 /** The Wire port on the sockets of a real Kafka, at the addresses that CAUDAL_TEST_KAFKA lists ("host:port,host:port"). */
 import { test } from 'node:test'
+import { systemClock } from '../../service/clock.ts'
+import { Cluster } from '../../service/kafka/cluster.ts'
+import type { TransactionProtocol } from '../../service/kafka/wire/transaction-protocol.ts'
 import { KafkaWire } from '../../service/kafka/wire/kafka-wire.ts'
 import { silentLog } from '../../service/log.ts'
 import { wireSuite } from './wire-suite.ts'
@@ -8,9 +11,11 @@ const brokers = process.env.CAUDAL_TEST_KAFKA?.split(',')
 
 if (brokers === undefined) test('Kafka', { skip: 'CAUDAL_TEST_KAFKA is not set: no broker to run against' }, () => {})
 else {
+  const protocol = await protocolAt(brokers)
   wireSuite({
-    name: `Kafka at ${brokers.join(', ')}`,
+    name: `Kafka at ${brokers.join(', ')}, transactions of protocol ${protocol}`,
     nodes: brokers.length,
+    protocol,
     open: async () => {
       const opened: KafkaWire[] = []
       const wire = (clientId = 'conformance') => {
@@ -21,4 +26,13 @@ else {
       return { wire, close: async () => void (await Promise.all(opened.map((made) => made.close()))) }
     },
   })
+}
+
+async function protocolAt(addresses: readonly string[]): Promise<TransactionProtocol> {
+  const wire = new KafkaWire({ brokers: addresses, clientId: 'conformance', log: silentLog })
+  try {
+    return await new Cluster(wire, systemClock).transactionProtocol()
+  } finally {
+    await wire.close()
+  }
 }

@@ -1,8 +1,10 @@
 /** What the conformance tests do with a wire: find nodes, make topics, produce, read, run transactions, join groups. */
 import assert from 'node:assert/strict'
 import { systemClock } from '../../service/clock.ts'
+import { readBatchHeader } from '../../service/kafka/records/batch-header.ts'
 import { decodeRecords } from '../../service/kafka/records/decode-records.ts'
 import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
+import { protocolOf, type TransactionProtocol, versionMaxOf } from '../../service/kafka/wire/transaction-protocol.ts'
 import { errorCode, errorName } from '../../service/kafka/wire/error-codes.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import { bootstrapNode, type NodeId, type Wire } from '../../service/kafka/wire/wire.ts'
@@ -72,13 +74,21 @@ const busy = new Set<number>([...transient, errorCode.CONCURRENT_TRANSACTIONS, e
 
 export class WireClient {
   readonly wire: Wire
+  #protocol: Promise<TransactionProtocol> | undefined
 
   constructor(wire: Wire) {
     this.wire = wire
   }
 
-  ask<A extends Api>(api: A, body: RequestOf<A>, node: NodeId = bootstrapNode): Promise<AnswerOf<A>> {
-    return this.wire.request(node, 'test', api, body)
+  async ask<A extends Api>(api: A, body: RequestOf<A>, node: NodeId = bootstrapNode, purpose = 'test'): Promise<AnswerOf<A>> {
+    const versionMax = api === 'ApiVersions' ? undefined : versionMaxOf(await this.protocol(), api)
+    return this.wire.request(node, purpose, api, body, { versionMax })
+  }
+
+  /** The one that the cluster has agreed on. */
+  protocol(): Promise<TransactionProtocol> {
+    this.#protocol ??= this.ask('ApiVersions', { clientSoftwareName: 'test', clientSoftwareVersion: '1' }).then(protocolOf)
+    return this.#protocol
   }
 
   // Nodes and topics
@@ -134,8 +144,12 @@ export class WireClient {
     })
   }
 
-  /** Produces one batch, which has to succeed; returns its base offset. */
+  /** Produces one batch, which has to succeed, into the open transaction or the next one; returns its base offset. */
   async produce(topic: string, partition: number, records: Buffer, transactionalId: string | null = null): Promise<number> {
+    if (transactionalId !== null && (await this.protocol()) === 1) {
+      const codes = await this.addPartitions(transactionalId, readBatchHeader(records, 0), [topic], partition)
+      for (const code of codes) expectError(code, 'NONE')
+    }
     const produced = await this.produceAnyhow(topic, partition, records, transactionalId)
     expectError(produced.errorCode, 'NONE')
     return produced.baseOffset
@@ -207,6 +221,26 @@ export class WireClient {
     return { producerId, producerEpoch }
   }
 
+  /** AddPartitionsToTxn, again while a transaction is being completed; the error of each topic's partition. */
+  async addPartitions(id: string, by: Identity, topics: readonly string[], partition = 0): Promise<readonly number[]> {
+    const node = await this.coordinator('transaction', id)
+    return eventually(`add partitions to ${id}`, async () => {
+      const answer = await this.ask(
+        'AddPartitionsToTxn',
+        {
+          v3AndBelowTransactionalId: id,
+          v3AndBelowProducerId: by.producerId,
+          v3AndBelowProducerEpoch: by.producerEpoch,
+          v3AndBelowTopics: topics.map((name) => ({ name, partitions: [partition] })),
+        },
+        node,
+      )
+      const results = answer.resultsByTopicV3AndBelow.flatMap((topic) => topic.resultsByPartition)
+      const codes = results.map(({ partitionErrorCode }) => partitionErrorCode)
+      return codes.some((code) => busy.has(code)) ? undefined : codes
+    })
+  }
+
   async endAnyhow(transactionalId: string, identity: Identity, committed: boolean) {
     const node = await this.coordinator('transaction', transactionalId)
     return eventually(`end ${transactionalId}`, async () => {
@@ -220,7 +254,7 @@ export class WireClient {
   async end(transactionalId: string, identity: Identity, committed: boolean): Promise<Identity> {
     const { errorCode: code, producerId, producerEpoch } = await this.endAnyhow(transactionalId, identity, committed)
     expectError(code, 'NONE')
-    return { producerId, producerEpoch }
+    return (await this.protocol()) === 1 ? identity : { producerId, producerEpoch }
   }
 
   // Groups and offsets
@@ -229,14 +263,16 @@ export class WireClient {
   async askGroup<A extends GroupApi>(groupId: string, api: A, body: RequestOf<A>, purpose = 'group'): Promise<AnswerOf<A>> {
     const node = await this.coordinator('group', groupId)
     return eventually(`${api} of ${groupId}`, async () => {
-      const answer = await this.wire.request(node, purpose, api, body)
+      const answer = await this.ask(api, body, node, purpose)
       return transient.has(firstError(answer)) ? undefined : answer
     })
   }
 
-  /** TxnOffsetCommit of one offset; the error of the partition. */
+  /** TxnOffsetCommit of one offset, into the open transaction or the next one; the error of the partition. */
   async commitInTransaction(commit: TransactionalCommit): Promise<number> {
     const { transactionalId, by, groupId, topic, offset, member } = commit
+    // What is refused here is refused there too.
+    if ((await this.protocol()) === 1) await this.addOffsets(transactionalId, by, groupId)
     const partitions = [{ partitionIndex: 0, committedOffset: offset, committedMetadata: commit.metadata ?? '' }]
     return eventually(`commit of ${groupId}`, async () => {
       const answer = await this.askGroup(groupId, 'TxnOffsetCommit', {
@@ -250,6 +286,17 @@ export class WireClient {
         topics: [{ name: topic, partitions }],
       })
       const code = firstError(answer)
+      return busy.has(code) ? undefined : code
+    })
+  }
+
+  /** AddOffsetsToTxn, again while a transaction is being completed; the error. */
+  async addOffsets(transactionalId: string, by: Identity, groupId: string): Promise<number> {
+    const node = await this.coordinator('transaction', transactionalId)
+    return eventually(`add offsets to ${transactionalId}`, async () => {
+      const { producerId, producerEpoch } = by
+      const body = { transactionalId, producerId, producerEpoch, groupId }
+      const { errorCode: code } = await this.ask('AddOffsetsToTxn', body, node)
       return busy.has(code) ? undefined : code
     })
   }

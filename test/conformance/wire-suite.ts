@@ -1,9 +1,12 @@
 /** What any implementation of the Wire port has to do: the rules of a Kafka broker that the protocol code relies on. */
 import { after, before, describe } from 'node:test'
 import { eventually, fresh, type KafkaUnderTest, WireClient } from './wire-client.ts'
+import type { TransactionProtocol } from '../../service/kafka/wire/transaction-protocol.ts'
 import { groupTests } from './wire-groups.ts'
 import { logTests } from './wire-logs.ts'
 import { offsetTests } from './wire-offsets.ts'
+import { newEpochTests } from './wire-new-epochs.ts'
+import { sameEpochTests } from './wire-same-epoch.ts'
 import { routingTests, topicTests } from './wire-topics.ts'
 import { transactionTests } from './wire-transactions.ts'
 
@@ -11,11 +14,12 @@ export interface WireSuite {
   readonly name: string
   /** How many nodes the cluster has. */
   readonly nodes: number
+  readonly protocol: TransactionProtocol
   readonly open: () => Promise<KafkaUnderTest>
 }
 
 /** Registers all tests; each uses topics, groups and transactional ids of its own, so they run side by side. */
-export function wireSuite({ name, nodes, open }: WireSuite): void {
+export function wireSuite({ name, nodes, protocol, open }: WireSuite): void {
   let opened: Promise<KafkaUnderTest> | undefined
   // Tests ask for it while they run, after `before`.
   const kafka = async () => {
@@ -29,6 +33,8 @@ export function wireSuite({ name, nodes, open }: WireSuite): void {
     if (nodes > 1) routingTests(kafka)
     logTests(kafka)
     transactionTests(kafka)
+    if (protocol === 2) newEpochTests(kafka)
+    else sameEpochTests(kafka)
     offsetTests(kafka)
     groupTests(kafka)
   })

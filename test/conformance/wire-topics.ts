@@ -1,6 +1,7 @@
 /** Topics, settings and nodes, as the Wire port shows them. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { lackOf } from '../../service/kafka/wire/api-versions.ts'
 import { expectError, eventually, fresh, type KafkaUnderTest, WireClient } from './wire-client.ts'
 
 const creatable = (name: string, numPartitions = 1, configs: readonly { name: string; value: string }[] = []) => ({
@@ -15,11 +16,10 @@ export function topicTests(kafka: () => Promise<KafkaUnderTest>): void {
   const connect = async () => new WireClient((await kafka()).wire())
 
   describe('topics and nodes', { concurrency: true }, () => {
-    test('ApiVersions shows the transaction protocol', async () => {
+    test('ApiVersions shows a broker that knows all that caudal asks of one', async () => {
       const client = await connect()
       const answer = await client.ask('ApiVersions', { clientSoftwareName: 'test', clientSoftwareVersion: '1' })
-      assert.equal(answer.finalizedFeatures.find(({ name }) => name === 'transaction.version')?.maxVersionLevel, 2)
-      assert.ok((answer.apiKeys.find((api) => api.apiKey === 0)?.maxVersion ?? 0) >= 12)
+      assert.deepEqual(lackOf(Object.fromEntries(answer.apiKeys.map((known) => [known.apiKey, known]))), [])
     })
 
     test('Metadata and DescribeCluster name the same nodes', async () => {

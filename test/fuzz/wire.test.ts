@@ -5,35 +5,41 @@ import fc from 'fast-check'
 import { CaudalError, FatalError } from '../../service/errors.ts'
 import { FrameReader } from '../../service/kafka/wire/framed-socket.ts'
 import { KafkaWire } from '../../service/kafka/wire/kafka-wire.ts'
-import { type Api, apiKey, pinnedVersion } from '../../service/kafka/wire/messages.ts'
+import { type Api, apiKey, spokenVersions } from '../../service/kafka/wire/messages.ts'
 import { bootstrapNode } from '../../service/kafka/wire/wire.ts'
 import { decodeAnswer } from '../../service/kafka/wire/wire-codec.ts'
 import { silentLog } from '../../service/log.ts'
 import { answersTo } from '../support/arbitrary-answers.ts'
 import { damaged, damages, fuzz, noise, Outcomes, samples } from '../support/fuzz.ts'
 
+/** Everything that caudal may ask for. */
+const spokenApis = (Object.keys(spokenVersions) as Api[]).flatMap((api) => {
+  const { lowest, highest } = spokenVersions[api]
+  return Array.from({ length: highest - lowest + 1 }, (_, i) => ({ api, version: lowest + i }))
+})
+
 describe('answers of Kafka', () => {
-  for (const api of Object.keys(pinnedVersion) as Api[]) {
-    test(`${api}: a damaged answer is refused by name, or read`, (t) => {
+  for (const { api, version } of spokenApis) {
+    test(`${api} version ${version}: a damaged answer is refused by name, or read`, (t) => {
       const outcomes = new Outcomes()
       const isOurs = (error: Error) =>
         error instanceof FatalError && error.message.startsWith(`The answer to ${api} `) && error.fields['api'] === api
-      fuzz(250, [answersTo(api, pinnedVersion[api]), damages], (bytes, all) => {
-        decodeAnswer(api, bytes)
-        outcomes.of(() => decodeAnswer(api, damaged(bytes, all)), isOurs)
+      fuzz(250, [answersTo(api, version), damages], (bytes, all) => {
+        decodeAnswer(api, bytes, version)
+        outcomes.of(() => decodeAnswer(api, damaged(bytes, all), version), isOurs)
       })
-      fuzz(50, [noise], (bytes) => void outcomes.of(() => decodeAnswer(api, bytes), isOurs))
+      fuzz(50, [noise], (bytes) => void outcomes.of(() => decodeAnswer(api, bytes, version), isOurs))
       outcomes.tell(t)
     })
   }
 
   test('a count of two thousand million is refused before there is room for it', () => {
     const before = process.memoryUsage()
-    for (const api of Object.keys(pinnedVersion) as Api[]) {
+    for (const { api, version } of spokenApis) {
       for (const fill of ['7f', 'ffffffff0f', '7fffffff']) {
         const bytes = Buffer.alloc(2_000, Buffer.from(fill, 'hex'))
         try {
-          decodeAnswer(api, bytes)
+          decodeAnswer(api, bytes, version)
         } catch (error) {
           assert.ok(error instanceof FatalError, String(error))
         }
@@ -99,7 +105,7 @@ describe('what arrives on a socket', () => {
 
   test('a broker that answers anything at all is an error of ours to whoever asked', { timeout: 120_000 }, async (t) => {
     const verdicts = new Map<string, number>()
-    const cases = samples(150, [fc.boolean(), noise, damages, answersTo('Metadata', pinnedVersion.Metadata)])
+    const cases = samples(150, [fc.boolean(), noise, damages, answersTo('Metadata', spokenVersions.Metadata.highest)])
     const uncaught: unknown[] = []
     const note = (error: unknown) => void uncaught.push(error)
     process.on('uncaughtException', note)

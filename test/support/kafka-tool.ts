@@ -5,7 +5,7 @@ import { fetchKafka, fetchKafkaTools } from '../../service/sandbox/artifacts.ts'
 
 const toolTimeoutMs = 300_000
 const javaOptions = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
-const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, '../../service/sandbox/log4j2.yaml')}`
+const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, '../../service/sandbox/log4j2.properties')}`
 
 /** Runs a class below `org.apache.kafka.tools` to its end. @throws Error with what it said when it fails */
 export async function runTool(

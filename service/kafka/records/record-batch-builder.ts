@@ -24,6 +24,9 @@ export const outsideTransactions: BatchIdentity = {
   compression: 'none',
 }
 
+/** The sequence of the record that comes `count` records after the one with `sequence`: after 2^31 − 1 they go on at 0. */
+export const nextSequence = (sequence: number, count: number): number => (sequence + count) % 0x80000000
+
 /** More than the lengths, deltas and attributes of one record can take, and of one header. */
 const recordOverheadBytes = 5 + 1 + 10 + 5 + 5 + 5 + 5
 const headerOverheadBytes = 10

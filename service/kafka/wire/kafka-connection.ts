@@ -3,7 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { systemClock } from '../../clock.ts'
 import { ConfigurationError, ConnectionError } from '../../errors.ts'
 import type { KafkajsConnection, UnopenedConnection } from './kafka-sockets.ts'
-import { type Api, apiKey, pinnedVersion } from './messages.ts'
+import { lackOfOne, oldestKafka, versionFor } from './api-versions.ts'
+import { type Api, apiKey, spokenVersions } from './messages.ts'
 import { correlationIdOffset } from './wire-codec.ts'
 
 interface OpenOptions {
@@ -11,6 +12,13 @@ interface OpenOptions {
   readonly address: string
   readonly timeoutMs: number
   readonly closing: AbortSignal
+}
+
+/** A request as it goes out. */
+export interface EncodedRequest {
+  readonly api: Api
+  readonly version: number
+  readonly frame: readonly Buffer[]
 }
 
 export class KafkaConnection {
@@ -50,14 +58,25 @@ export class KafkaConnection {
     return this.connection.isConnected() && (this.connection.sasl === null || this.connection.isAuthenticated())
   }
 
+  /** The version in which this broker is sent the request. @throws ConfigurationError when it is too old, or too new, for all of them */
+  versionOf(api: Api, versionMax?: number): number {
+    const { versions } = this.connection
+    // Not known where the connection was never opened: then nothing is sent either.
+    const version = versions === null ? spokenVersions[api].highest : versionFor(api, versions, versionMax)
+    if (version !== null) return version
+    throw new ConfigurationError([
+      `The broker at ${this.address} cannot be used: ${lackOfOne(api, versions ?? {})}. caudal needs Kafka ${oldestKafka} or newer.`,
+    ])
+  }
+
   /**
-   * Sends `frame` and resolves with the bytes of its answer behind the correlation id.
+   * Sends the frame and resolves with the bytes of its answer behind the correlation id.
    * @throws ConnectionError when there is no answer, because the connection ended or `timeoutMs` passed; a time-out ends it
    */
-  async send(api: Api, frame: readonly Buffer[], timeoutMs: number): Promise<Buffer> {
-    this.checkVersion(api)
+  async send(request: EncodedRequest, timeoutMs: number): Promise<Buffer> {
+    const { api } = request
     const settled = new AbortController()
-    const answer = this.push(api, frame)
+    const answer = this.push(request)
     const judged = this.judgeTime(api, timeoutMs, settled.signal)
     try {
       return await answer
@@ -85,7 +104,7 @@ export class KafkaConnection {
     else socket?.destroy()
   }
 
-  private push(api: Api, frame: readonly Buffer[]): Promise<Buffer> {
+  private push({ api, version, frame }: EncodedRequest): Promise<Buffer> {
     const { connection } = this
     return new Promise((resolve, reject) => {
       const { socket } = connection
@@ -96,7 +115,7 @@ export class KafkaConnection {
         entry: {
           apiKey: apiKey[api],
           apiName: api,
-          apiVersion: pinnedVersion[api],
+          apiVersion: version,
           correlationId,
           resolve: ({ payload }) => resolve(payload),
           reject,
@@ -129,17 +148,6 @@ export class KafkaConnection {
 
   private get bytesRead(): number {
     return this.connection.socket?.bytesRead ?? 0
-  }
-
-  private checkVersion(api: Api): void {
-    const { versions } = this.connection
-    const range = versions?.[apiKey[api]]
-    const version = pinnedVersion[api]
-    if (versions === null || (range !== undefined && version >= range.minVersion && version <= range.maxVersion)) return
-    const spoken = range === undefined ? 'none' : `${range.minVersion} to ${range.maxVersion}`
-    throw new ConfigurationError([
-      `The broker at ${this.address} does not know ${api} in version ${version} (it knows ${spoken}): caudal needs Kafka 4.0 or newer.`,
-    ])
   }
 }
 

@@ -68,12 +68,10 @@ export class KafkaWire implements Wire {
     options?: RequestOptions,
   ): Promise<AnswerOf<A>> {
     const connection = await this.connectionTo(node, purpose)
-    const payload = await connection.send(
-      api,
-      encodeRequest(api, this.clientId, body),
-      options?.timeoutMs ?? this.requestTimeoutMs,
-    )
-    const answer = decodeAnswer(api, payload)
+    const version = connection.versionOf(api, options?.versionMax)
+    const frame = encodeRequest(api, this.clientId, body, version)
+    const payload = await connection.send({ api, version, frame }, options?.timeoutMs ?? this.requestTimeoutMs)
+    const answer = decodeAnswer(api, payload, version)
     for (const { id, host, port } of nodesIn[api]?.(answer) ?? []) this.nodes.set(id, { host, port })
     return answer
   }

@@ -18,20 +18,22 @@ type Struct = Record<string, unknown>
 
 interface Context {
   readonly version: number
+  /** The version whose fields a decoded message has: those that `version` lacks have their defaults. */
+  readonly shape: number
   readonly isFlexible: boolean
 }
 
 const compiled = new Map<string, MessageCodec>()
 
-/** The codec of `api`'s requests or answers in `version`. */
-export function messageCodec(api: string, kind: MessageKind, version: number): MessageCodec {
-  const name = `${api} ${kind} ${version}`
+/** The codec of `api`'s requests or answers in `version`; what it decodes has the fields of the version `shape`. */
+export function messageCodec(api: string, kind: MessageKind, version: number, shape = version): MessageCodec {
+  const name = `${api} ${kind} ${version} ${shape}`
   let codec = compiled.get(name)
   if (codec === undefined) {
     const table = messageTable(api, kind)
     if (!inVersions(table.versions, version)) throw new Error(`${api} has no version ${version}: ${table.versions}`)
     const isFlexible = inVersions(table.flexible, version)
-    codec = { isFlexible, ...structCodec(table.fields, { version, isFlexible }) }
+    codec = { isFlexible, ...structCodec(table.fields, { version, shape, isFlexible }) }
     compiled.set(name, codec)
   }
   return codec
@@ -55,6 +57,10 @@ function structCodec(fields: readonly Field[], context: Context): Codec {
   })
   const members = fields.filter((field) => inVersions(field.versions, context.version) && !isTagged(field)).map(member)
   const tagged = fields.filter(isTagged).map((field) => ({ ...member(field), tag: field.tag?.number ?? 0 }))
+  const present = new Set([...members, ...tagged].map(({ name }) => name))
+  const absent = fields
+    .filter(({ name, versions }) => !present.has(name) && inVersions(versions, context.shape))
+    .map((field) => ({ name: field.name, default: defaultOf(field, { ...context, version: context.shape }) }))
   return {
     encode(writer, value) {
       const struct = value as Struct
@@ -66,6 +72,7 @@ function structCodec(fields: readonly Field[], context: Context): Codec {
       const struct: Struct = {}
       for (const { name, decode } of members) struct[name] = decode(reader)
       if (context.isFlexible) decodeTagged(reader, tagged, struct)
+      for (const { name, default: byDefault } of absent) struct[name] = byDefault
       return struct
     },
   }

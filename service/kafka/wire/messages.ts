@@ -12,6 +12,8 @@ export const apiKey = {
   OffsetForLeaderEpoch: 23,
   DeleteRecords: 21,
   InitProducerId: 22,
+  AddPartitionsToTxn: 24,
+  AddOffsetsToTxn: 25,
   TxnOffsetCommit: 28,
   EndTxn: 26,
   DescribeProducers: 61,
@@ -32,36 +34,38 @@ export const apiKey = {
   IncrementalAlterConfigs: 44,
 } as const
 
-/** The version of each API that the types below describe. */
-export const pinnedVersion = {
-  ApiVersions: 4,
-  Metadata: 12,
-  DescribeCluster: 0,
-  FindCoordinator: 4,
-  Produce: 12,
-  Fetch: 12,
-  ListOffsets: 7,
-  OffsetForLeaderEpoch: 4,
-  DeleteRecords: 2,
-  InitProducerId: 5,
-  TxnOffsetCommit: 5,
-  EndTxn: 5,
-  DescribeProducers: 0,
-  DescribeTransactions: 0,
-  ListTransactions: 1,
-  OffsetFetch: 7,
-  OffsetCommit: 8,
-  JoinGroup: 9,
-  SyncGroup: 5,
-  Heartbeat: 4,
-  LeaveGroup: 5,
-  ListGroups: 4,
-  DescribeGroups: 5,
-  DeleteGroups: 2,
-  CreateTopics: 7,
-  DeleteTopics: 6,
-  DescribeConfigs: 4,
-  IncrementalAlterConfigs: 1,
+/** The lowest and the highest version of each API that caudal can send; the types below describe the highest. */
+export const spokenVersions = {
+  ApiVersions: { lowest: 3, highest: 4 },
+  Metadata: { lowest: 12, highest: 12 },
+  DescribeCluster: { lowest: 0, highest: 0 },
+  FindCoordinator: { lowest: 4, highest: 4 },
+  Produce: { lowest: 10, highest: 12 },
+  Fetch: { lowest: 12, highest: 12 },
+  ListOffsets: { lowest: 7, highest: 7 },
+  OffsetForLeaderEpoch: { lowest: 4, highest: 4 },
+  DeleteRecords: { lowest: 2, highest: 2 },
+  InitProducerId: { lowest: 4, highest: 5 },
+  AddPartitionsToTxn: { lowest: 3, highest: 3 },
+  AddOffsetsToTxn: { lowest: 3, highest: 3 },
+  TxnOffsetCommit: { lowest: 3, highest: 5 },
+  EndTxn: { lowest: 3, highest: 5 },
+  DescribeProducers: { lowest: 0, highest: 0 },
+  DescribeTransactions: { lowest: 0, highest: 0 },
+  ListTransactions: { lowest: 0, highest: 1 },
+  OffsetFetch: { lowest: 7, highest: 7 },
+  OffsetCommit: { lowest: 8, highest: 8 },
+  JoinGroup: { lowest: 9, highest: 9 },
+  SyncGroup: { lowest: 5, highest: 5 },
+  Heartbeat: { lowest: 4, highest: 4 },
+  LeaveGroup: { lowest: 5, highest: 5 },
+  ListGroups: { lowest: 4, highest: 4 },
+  DescribeGroups: { lowest: 5, highest: 5 },
+  DeleteGroups: { lowest: 2, highest: 2 },
+  CreateTopics: { lowest: 7, highest: 7 },
+  DeleteTopics: { lowest: 6, highest: 6 },
+  DescribeConfigs: { lowest: 4, highest: 4 },
+  IncrementalAlterConfigs: { lowest: 1, highest: 1 },
 } as const
 
 export type Api = keyof typeof apiKey
@@ -77,6 +81,8 @@ export interface Requests {
   readonly OffsetForLeaderEpoch: OffsetForLeaderEpochRequest
   readonly DeleteRecords: DeleteRecordsRequest
   readonly InitProducerId: InitProducerIdRequest
+  readonly AddPartitionsToTxn: AddPartitionsToTxnRequest
+  readonly AddOffsetsToTxn: AddOffsetsToTxnRequest
   readonly TxnOffsetCommit: TxnOffsetCommitRequest
   readonly EndTxn: EndTxnRequest
   readonly DescribeProducers: DescribeProducersRequest
@@ -108,6 +114,8 @@ export interface Answers {
   readonly OffsetForLeaderEpoch: OffsetForLeaderEpochAnswer
   readonly DeleteRecords: DeleteRecordsAnswer
   readonly InitProducerId: InitProducerIdAnswer
+  readonly AddPartitionsToTxn: AddPartitionsToTxnAnswer
+  readonly AddOffsetsToTxn: AddOffsetsToTxnAnswer
   readonly TxnOffsetCommit: TxnOffsetCommitAnswer
   readonly EndTxn: EndTxnAnswer
   readonly DescribeProducers: DescribeProducersAnswer
@@ -445,6 +453,43 @@ export interface InitProducerIdAnswer {
   readonly errorCode: number
   readonly producerId: number
   readonly producerEpoch: number
+}
+
+/** AddPartitionsToTxn, version 3. */
+export interface AddPartitionsToTxnRequest {
+  readonly v3AndBelowTransactionalId: string
+  readonly v3AndBelowProducerId: number
+  readonly v3AndBelowProducerEpoch: number
+  readonly v3AndBelowTopics: readonly {
+    readonly name: string
+    readonly partitions: readonly number[]
+  }[]
+}
+
+/** AddPartitionsToTxn, version 3. */
+export interface AddPartitionsToTxnAnswer {
+  readonly throttleTimeMs: number
+  readonly resultsByTopicV3AndBelow: readonly {
+    readonly name: string
+    readonly resultsByPartition: readonly {
+      readonly partitionIndex: number
+      readonly partitionErrorCode: number
+    }[]
+  }[]
+}
+
+/** AddOffsetsToTxn, version 3. */
+export interface AddOffsetsToTxnRequest {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly groupId: string
+}
+
+/** AddOffsetsToTxn, version 3. */
+export interface AddOffsetsToTxnAnswer {
+  readonly throttleTimeMs: number
+  readonly errorCode: number
 }
 
 /** TxnOffsetCommit, version 5. */

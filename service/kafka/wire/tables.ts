@@ -250,6 +250,44 @@ InitProducerId 22 response 0-6 flexible 2+
   producerEpoch int16 0+
   ongoingTxnProducerId int64 6+ default -1
   ongoingTxnProducerEpoch int16 6+ default -1
+AddPartitionsToTxn 24 request 0-5 flexible 3+
+  transactions []AddPartitionsToTxnTransaction 4+
+    transactionalId string 4+
+    producerId int64 4+
+    producerEpoch int16 4+
+    verifyOnly bool 4+ default false
+    topics []AddPartitionsToTxnTopic 4+
+      name string 0+
+      partitions []int32 0+
+  v3AndBelowTransactionalId string 0-3
+  v3AndBelowProducerId int64 0-3
+  v3AndBelowProducerEpoch int16 0-3
+  v3AndBelowTopics []AddPartitionsToTxnTopic 0-3
+    name string 0+
+    partitions []int32 0+
+AddPartitionsToTxn 24 response 0-5 flexible 3+
+  throttleTimeMs int32 0+
+  errorCode int16 4+
+  resultsByTransaction []AddPartitionsToTxnResult 4+
+    transactionalId string 4+
+    topicResults []AddPartitionsToTxnTopicResult 4+
+      name string 0+
+      resultsByPartition []AddPartitionsToTxnPartitionResult 0+
+        partitionIndex int32 0+
+        partitionErrorCode int16 0+
+  resultsByTopicV3AndBelow []AddPartitionsToTxnTopicResult 0-3
+    name string 0+
+    resultsByPartition []AddPartitionsToTxnPartitionResult 0+
+      partitionIndex int32 0+
+      partitionErrorCode int16 0+
+AddOffsetsToTxn 25 request 0-4 flexible 3+
+  transactionalId string 0+
+  producerId int64 0+
+  producerEpoch int16 0+
+  groupId string 0+
+AddOffsetsToTxn 25 response 0-4 flexible 3+
+  throttleTimeMs int32 0+
+  errorCode int16 0+
 TxnOffsetCommit 28 request 0-5 flexible 3+
   transactionalId string 0+
   groupId string 0+

@@ -3,17 +3,21 @@ import { FatalError } from '../../errors.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { messageCodec } from './message-codec.ts'
-import { type AnswerOf, type Api, apiKey, pinnedVersion, type RequestOf } from './messages.ts'
+import { type AnswerOf, type Api, apiKey, type RequestOf, spokenVersions } from './messages.ts'
 
 /** Where the correlation id stands in a frame's first buffer: behind the size, the API's key and its version. */
 export const correlationIdOffset = 8
 
 /**
  * The frame of a request, with a correlation id of 0 to be overwritten. Records are in it by reference, so that it may be
- * several buffers.
+ * several buffers. What an older `version` has no field for is left out.
  */
-export function encodeRequest<A extends Api>(api: A, clientId: string, body: RequestOf<A>): Buffer[] {
-  const version = pinnedVersion[api]
+export function encodeRequest<A extends Api>(
+  api: A,
+  clientId: string,
+  body: RequestOf<A>,
+  version = highestVersion(api),
+): Buffer[] {
   const codec = messageCodec(api, 'request', version)
   const writer = new ByteWriter()
   writer.int32(0)
@@ -32,21 +36,24 @@ export function encodeRequest<A extends Api>(api: A, clientId: string, body: Req
 }
 
 /**
- * The answer in `payload`: the bytes behind the correlation id. Records in it are views of `payload`.
+ * The answer in `payload`: the bytes behind the correlation id. Records in it are views of `payload`. Fields that an older `version` has
+ * not are there with their defaults.
  * @throws FatalError when the bytes are not such an answer.
  */
-export function decodeAnswer<A extends Api>(api: A, payload: Buffer): AnswerOf<A> {
-  const codec = messageCodec(api, 'response', pinnedVersion[api])
+export function decodeAnswer<A extends Api>(api: A, payload: Buffer, version = highestVersion(api)): AnswerOf<A> {
+  const codec = messageCodec(api, 'response', version, highestVersion(api))
   const reader = new ByteReader(payload)
   try {
     // The answer to ApiVersions has the old header in every version, for clients that don't know the new one (KIP-511).
     if (codec.isFlexible && api !== 'ApiVersions') skipTags(reader)
     return codec.decode(reader) as AnswerOf<A>
   } catch (cause) {
-    const message = `The answer to ${api} version ${pinnedVersion[api]} cannot be read. ${String(cause)}`
+    const message = `The answer to ${api} version ${version} cannot be read. ${String(cause)}`
     throw new FatalError(message, { cause, fields: { api, bytes: payload.length } })
   }
 }
+
+const highestVersion = (api: Api): number => spokenVersions[api].highest
 
 function skipTags(reader: ByteReader): void {
   for (let left = reader.varint(); left > 0; left--) {

@@ -9,6 +9,8 @@ export const bootstrapNode: NodeId = -1
 export interface RequestOptions {
   /** How long to wait for the answer. Requests that the broker may hold (Fetch, JoinGroup) need their own. Default 30 000. */
   readonly timeoutMs?: number
+  /** No version of the request above this one, where a higher one does something else. Default: the highest that both sides know. */
+  readonly versionMax?: number | undefined
 }
 
 export interface Wire {

@@ -25,7 +25,7 @@ export interface Acknowledged {
 }
 
 const javaOptions = ['-Xmx384m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
-const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, '../../../service/sandbox/log4j2.yaml')}`
+const logging = `-Dlog4j2.configurationFile=${join(import.meta.dirname, '../../../service/sandbox/log4j2.properties')}`
 const finishTimeoutMs = 180_000
 
 export class Bystander {

@@ -22,6 +22,7 @@ export interface Sent {
   readonly purpose: string
   readonly api: Api
   readonly body: unknown
+  readonly versionMax: number | undefined
 }
 
 /** A wire that notes every request and asks `fault` what becomes of it. */
@@ -39,7 +40,7 @@ export class FaultWire implements Wire {
     body: RequestOf<A>,
     options?: RequestOptions,
   ): Promise<AnswerOf<A>> {
-    const sent = { node, purpose, api, body }
+    const sent = { node, purpose, api, body, versionMax: options?.versionMax }
     this.sent.push(sent)
     const fault = this.fault(sent)
     if (typeof fault === 'object') return fault.answer as AnswerOf<A>

@@ -1,8 +1,10 @@
 /** The cluster's metadata: what becomes of a topic that may not be seen, or has no leader. */
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { FatalError, KafkaError } from '../../../service/errors.ts'
+import { ConfigurationError, FatalError, KafkaError } from '../../../service/errors.ts'
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
+import { type AnswerOf, apiKey } from '../../../service/kafka/wire/messages.ts'
+import { bootstrapNode } from '../../../service/kafka/wire/wire.ts'
 import { Bed } from './bed.ts'
 
 describe('the metadata of topics', () => {
@@ -31,5 +33,46 @@ describe('the metadata of topics', () => {
   it('takes a topic that is not there for absent', async () => {
     answering('nowhere', errorCode.UNKNOWN_TOPIC_OR_PARTITION)
     assert.equal((await bed.cluster.topics(['nowhere'])).size, 0)
+  })
+})
+
+describe('what a cluster can do', () => {
+  /** What the in-memory Kafka says of itself, with a change. */
+  const saying = async (change: (answer: AnswerOf<'ApiVersions'>) => Partial<AnswerOf<'ApiVersions'>>) => {
+    const bed = new Bed()
+    const real = await bed
+      .client()
+      .request(bootstrapNode, 'any', 'ApiVersions', { clientSoftwareName: '', clientSoftwareVersion: '' })
+    bed.wire.fault = () => ({ answer: { ...real, ...change(real) } })
+    return bed
+  }
+
+  it('transactions are of protocol 2 where the whole cluster has agreed on it, and of 1 everywhere else', async () => {
+    const feature = (level: number) => [{ name: 'transaction.version', maxVersionLevel: level, minVersionLevel: level }]
+    for (const [finalizedFeatures, expected] of [
+      [[], 1],
+      [feature(0), 1],
+      [feature(1), 1],
+      [feature(2), 2],
+      [feature(3), 2],
+    ] as const) {
+      const bed = await saying(() => ({ finalizedFeatures }))
+      assert.equal(await bed.cluster.transactionProtocol(), expected)
+      assert.equal(await bed.cluster.transactionProtocol(), expected)
+      assert.equal(bed.wire.count('ApiVersions'), 1, 'asked once')
+      await bed.close()
+    }
+  })
+
+  it('refuses a broker that is too old, with what it lacks', async () => {
+    const bed = await saying(({ apiKeys }) => ({
+      apiKeys: apiKeys.map((known) => (known.apiKey === apiKey.Produce ? { ...known, maxVersion: 9 } : known)),
+    }))
+    await assert.rejects(
+      bed.cluster.connect(),
+      (error) =>
+        error instanceof ConfigurationError && /needs Kafka 3\.7 or newer, .* Produce in any of the versions/.test(error.message),
+    )
+    await bed.close()
   })
 })

@@ -8,7 +8,6 @@ import {
   topicConfigs,
 } from '../../../service/kafka/internal-topics.ts'
 import { listOffsets, partitionKey } from '../../../service/kafka/offsets.ts'
-import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
 import { Bed, batch, eventually } from './bed.ts'
 
 describe('internal topics', () => {
@@ -94,21 +93,6 @@ describe('internal topics', () => {
 })
 
 describe('Cluster', () => {
-  test('refuses a broker with transactions of the first protocol version', async () => {
-    const bed = new Bed()
-    bed.wire.fault = () => ({
-      answer: {
-        errorCode: errorCode.NONE,
-        finalizedFeatures: [{ name: 'transaction.version', maxVersionLevel: 1, minVersionLevel: 1 }],
-      },
-    })
-    await assert.rejects(
-      bed.cluster.connect(),
-      (error) => error instanceof ConfigurationError && /transaction.version=2/.test(error.message),
-    )
-    await bed.close()
-  })
-
   test('asks for leaders once for all who wait, and again when told that they are wrong', async () => {
     const bed = new Bed()
     await bed.cluster.connect()

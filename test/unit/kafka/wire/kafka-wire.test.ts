@@ -5,13 +5,14 @@ import { ConfigurationError, ConnectionError, FatalError } from '../../../../ser
 import { ByteWriter } from '../../../../service/kafka/wire/byte-writer.ts'
 import { KafkaWire } from '../../../../service/kafka/wire/kafka-wire.ts'
 import { messageCodec } from '../../../../service/kafka/wire/message-codec.ts'
-import { type AnswerOf, type Api, apiKey, pinnedVersion } from '../../../../service/kafka/wire/messages.ts'
+import { type AnswerOf, type Api, apiKey, spokenVersions } from '../../../../service/kafka/wire/messages.ts'
 import { bootstrapNode } from '../../../../service/kafka/wire/wire.ts'
 import { silentLog } from '../../../../service/log.ts'
 
 /** A request as it arrived. */
 interface Arrived {
   readonly api: Api
+  readonly version: number
   readonly socket: Socket
   readonly connection: number
   answer<A extends Api>(api: A, body: AnswerOf<A>): void
@@ -46,8 +47,10 @@ async function broker(t: TestContext, script: Script, versions = supportedVersio
       if (api === 'ApiVersions' && version < 3)
         return answerBytes(encoded(api, version, { errorCode: 0, apiKeys: versions, throttleTimeMs: 0 }))
       const answer = <A extends Api>(name: A, body: AnswerOf<A>) =>
-        answerBytes(Buffer.concat([Buffer.alloc(name === 'ApiVersions' ? 0 : 1), encoded(name, pinnedVersion[name], body)]))
-      return script({ api, socket, connection, answer, answerBytes })
+        answerBytes(
+          Buffer.concat([Buffer.alloc(name === 'ApiVersions' ? 0 : 1), encoded(name, spokenVersions[name].highest, body)]),
+        )
+      return script({ api, version, socket, connection, answer, answerBytes })
     })
   })
   const port = await listening(server)
@@ -211,11 +214,36 @@ test('bytes that are not the answer are a FatalError', async (t) => {
   await assert.rejects(wireTo(t, [address]).request(bootstrapNode, 'a', 'Heartbeat', heartbeat), FatalError)
 })
 
+test('each broker is sent the highest version that it knows, and none above what the caller allows', async (t) => {
+  const endTxn = (maxVersion: number) =>
+    supportedVersions.map((known) => (known.apiKey === apiKey.EndTxn ? { ...known, maxVersion } : known))
+  const body = { transactionalId: 't', producerId: 1, producerEpoch: 0, committed: true }
+  const answered = { throttleTimeMs: 0, errorCode: 0, producerId: -1, producerEpoch: -1 }
+  for (const [known, versionMax, expected] of [
+    [20, undefined, 5],
+    [20, 4, 4],
+    [3, undefined, 3],
+    [3, 4, 3],
+  ] as const) {
+    const seen: number[] = []
+    const { address } = await broker(
+      t,
+      (request) => {
+        seen.push(request.version)
+        request.answerBytes(Buffer.concat([Buffer.alloc(1), encoded('EndTxn', request.version, answered)]))
+      },
+      endTxn(known),
+    )
+    assert.deepEqual(await wireTo(t, [address]).request(bootstrapNode, 'x', 'EndTxn', body, { versionMax }), answered)
+    assert.deepEqual(seen, [expected])
+  }
+})
+
 test('a broker that is too old is refused with a sentence', async (t) => {
   const old = [{ apiKey: apiKey.Heartbeat, minVersion: 0, maxVersion: 3 }]
   const { address } = await broker(t, () => {}, old)
   await assert.rejects(wireTo(t, [address]).request(bootstrapNode, 'a', 'Heartbeat', heartbeat), (error: Error) => {
-    return error instanceof ConfigurationError && /does not know Heartbeat in version 4 \(it knows 0 to 3\)/.test(error.message)
+    return error instanceof ConfigurationError && /does not know Heartbeat in version 4 \(only in 0 to 3\)/.test(error.message)
   })
 })
 

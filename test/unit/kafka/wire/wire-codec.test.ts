@@ -48,3 +48,16 @@ test('an answer that cannot be read is a FatalError that names the request', () 
     (error) => error instanceof FatalError && /Heartbeat/.test(error.message),
   )
 })
+
+test('in an older version a request has its number, and leaves out what that has no field for', () => {
+  const body = { stateFilters: ['Ongoing'], producerIdFilters: [7], durationFilter: 5 }
+  const frame = Buffer.concat(encodeRequest('ListTransactions', 'me', body, 0))
+  assert.equal(frame.readInt16BE(6), 0)
+  const decoded = messageCodec('ListTransactions', 'request', 0).decode(new ByteReader(frame.subarray(17)))
+  assert.deepEqual(decoded, { stateFilters: ['Ongoing'], producerIdFilters: [7] })
+})
+
+test('in an older version an answer has what that lacks by its default', () => {
+  const answer = decodeAnswer('EndTxn', Buffer.from('00 00000000 0000 00'.replaceAll(' ', ''), 'hex'), 3)
+  assert.deepEqual(answer, { throttleTimeMs: 0, errorCode: 0, producerId: -1, producerEpoch: -1 })
+})

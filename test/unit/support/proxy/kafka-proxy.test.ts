@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { ByteWriter } from '../../../../service/kafka/wire/byte-writer.ts'
 import { FrameReader } from '../../../../service/kafka/wire/framed-socket.ts'
 import { messageCodec } from '../../../../service/kafka/wire/message-codec.ts'
-import { type Api, apiKey, pinnedVersion } from '../../../../service/kafka/wire/messages.ts'
+import { type Api, apiKey, spokenVersions } from '../../../../service/kafka/wire/messages.ts'
 import { encodeRequest } from '../../../../service/kafka/wire/wire-codec.ts'
 import { until } from '../../../support/processes.ts'
 import { KafkaProxy, type ProxyFault } from '../../../support/proxy/kafka-proxy.ts'
@@ -253,13 +253,13 @@ function addressIn(answer: Buffer): string {
 
 test('where brokers move, their old addresses refuse, and new answers carry the new ones', async (test) => {
   const { proxy, client, send } = await bed(test, () => metadata)
-  const codec = messageCodec('Metadata', 'response', pinnedVersion.Metadata)
+  const codec = messageCodec('Metadata', 'response', spokenVersions.Metadata.highest)
   const writer = new ByteWriter()
   codec.encode(writer, { brokers: [{ nodeId: 1, host: '127.0.0.1', port: 9, rack: null }], topics: [], clusterId: null })
   const metadata = Buffer.concat([Buffer.from([0]), ...writer.finish()])
   const ask = async (): Promise<string> => {
     const length = client.received.length
-    send(request('Metadata', pinnedVersion.Metadata))
+    send(request('Metadata', spokenVersions.Metadata.highest))
     await until(() => client.received.length >= length + 8 + metadata.length, 'an answer comes')
     return addressIn(client.received.subarray(length))
   }
