@@ -228,6 +228,7 @@ const trouble: Row = {
           mayBeEmpty: true,
         },
         { expr: rate('caudal_records_outside_total', 'topic, reason'), legend: '{{reason}}: {{topic}}', mayBeEmpty: true },
+        { expr: rate('caudal_records_deleted_total', 'topic'), legend: 'deleted unread: {{topic}}', mayBeEmpty: true },
         {
           expr: rate('caudal_records_skipped_total', 'topic, reason'),
           legend: 'skipped, {{reason}}: {{topic}}',

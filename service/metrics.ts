@@ -45,6 +45,10 @@ export const counters = {
     labels: ['topic', 'reason'],
   },
   caudal_records_outside_total: { help: 'Records that belong to no session.', labels: ['topic', 'reason'] },
+  caudal_records_deleted_total: {
+    help: 'Offsets that went unread as their records had been deleted, where the source has onDeleted: earliest.',
+    labels: ['topic', 'subtopology', 'partition'],
+  },
   caudal_records_dead_lettered_total: {
     help: 'Records sent to the dead letter topic, by reason; those that cannot be read have a reason that begins with invalid.',
     labels: ['topic', 'reason'],

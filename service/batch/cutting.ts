@@ -15,6 +15,7 @@ export interface Reservoir {
 export interface FetchedRecords {
   readonly columns: RecordColumns
   readonly nextOffset: number
+  readonly deleted?: number
   readonly byteLength: number
 }
 
@@ -126,10 +127,10 @@ class PartitionCut {
 
   /** Ranges of one chunk that follow one another become one slice. */
   #add(chunk: FetchedRecords, from: number, to: number): void {
-    const { columns } = chunk
+    const { columns, deleted = 0 } = chunk
     const last = this.slices.at(-1)
     const nextOffset = to === columns.count ? chunk.nextOffset : (columns.offsets[to - 1] ?? 0) + 1
-    const slice = { topic: this.#feed.topic, partition: this.#feed.partition, columns, from, to, nextOffset }
+    const slice = { topic: this.#feed.topic, partition: this.#feed.partition, columns, from, to, deleted, nextOffset }
     if (last?.columns === columns) this.slices[this.slices.length - 1] = { ...slice, from: last.from }
     else this.slices.push(slice)
   }

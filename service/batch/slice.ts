@@ -8,6 +8,8 @@ export interface Slice {
   /** Indexes into the columns: [from, to). Equal where the chunk has no records left and only moves the position. */
   readonly from: number
   readonly to: number
+  /** How many offsets in front of it went unread, as their records were deleted. Absent: none. */
+  readonly deleted?: number
   /** The position once this slice is processed. */
   readonly nextOffset: number
 }

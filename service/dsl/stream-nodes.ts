@@ -48,7 +48,7 @@ const topicUse = (role: 'source' | 'repartition' | 'sink', name: string | undefi
 /** One node a topic. */
 export function sourceNode(topic: string, options: SourceOptions<unknown, unknown>): SourceNode {
   const what = `stream('${topic}')`
-  const { startAt = 'earliest', onInvalid = 'stop', time, key = text() } = options
+  const { startAt = 'earliest', onInvalid = 'stop', onDeleted = 'stop', time, key = text() } = options
   const { lateness = 0, idleAfter = '1 minute', futureMax = '1 day' } = options
   if (typeof startAt === 'string') checkedChoice(`startAt of ${what}`, startAt, ['earliest', 'latest'])
   else checkedWhole(`startAt.timestamp of ${what}`, startAt.timestamp, 0)
@@ -61,6 +61,7 @@ export function sourceNode(topic: string, options: SourceOptions<unknown, unknow
     time: time === undefined ? undefined : checkedFunction(`time of ${what}`, time),
     onInvalid: checkedChoice(`onInvalid of ${what}`, onInvalid, ['stop', 'skip', 'dead-letter']),
     startAt: typeof startAt === 'string' ? startAt : Object.freeze({ timestamp: startAt.timestamp }),
+    onDeleted: checkedChoice(`onDeleted of ${what}`, onDeleted, ['stop', 'earliest']),
     lateness: checkedMs(`lateness of ${what}`, lateness),
     idleAfter: idleAfter === false ? null : checkedMs(`idleAfter of ${what}`, idleAfter),
     futureMax: futureMax === false ? null : checkedMs(`futureMax of ${what}`, futureMax),

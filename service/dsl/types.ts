@@ -72,6 +72,11 @@ export interface SourceOptions<K, V> {
   readonly onInvalid?: Policy
   /** Where a group with no committed offset begins. Default `'earliest'`. */
   readonly startAt?: 'earliest' | 'latest' | { readonly timestamp: EpochMs }
+  /**
+   * What becomes of records that were deleted before they were read, such as by the topic's retention. Default `'stop'`; `'earliest'` goes on
+   * with the first record that is left, and counts what is missing.
+   */
+  readonly onDeleted?: 'stop' | 'earliest'
   /** The watermark trails the newest event time of a partition by this. Default 0. */
   readonly lateness?: Duration
   /**

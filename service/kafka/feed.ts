@@ -1,12 +1,14 @@
 /** One partition that is being fetched: decoded chunks in front of a reader, and where the fetching stands. */
 import type { CaudalError } from '../errors.ts'
-import type { RecordColumns } from './records/record-columns.ts'
+import { RecordColumns } from './records/record-columns.ts'
 
 export interface FetchedChunk {
   /** May be empty: control batches and aborted records move the position all the same. */
   readonly columns: RecordColumns
   /** The reader's position behind this chunk. */
   readonly nextOffset: number
+  /** How many offsets in front of it went unread, as their records were deleted; absent: none. */
+  readonly deleted?: number
   /** What the chunk counts for in the read-ahead; goes into `consumed`. */
   readonly byteLength: number
 }
@@ -30,10 +32,22 @@ export interface Feed {
   consumed(bytes: number): void
 }
 
+/** What becomes of records that were deleted before they were read: a fault, or the first that is left. */
+export type OnDeleted = 'stop' | 'earliest'
+
+/** What is to be fetched, and from where. */
+export interface FeedStart {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly onDeleted: OnDeleted
+}
+
 /** The fetcher's side of a feed. */
 export class FetchingFeed implements Feed {
   readonly topic: string
   readonly partition: number
+  readonly onDeleted: OnDeleted
   readonly chunks: FetchedChunk[] = []
   position: number
   highWatermark = -1
@@ -51,10 +65,11 @@ export class FetchingFeed implements Feed {
   removed = false
   readonly #roomFreed: (feed: FetchingFeed) => void
 
-  constructor(topic: string, partition: number, position: number, roomFreed: (feed: FetchingFeed) => void) {
-    this.topic = topic
-    this.partition = partition
-    this.position = position
+  constructor(start: FeedStart, roomFreed: (feed: FetchingFeed) => void) {
+    this.topic = start.topic
+    this.partition = start.partition
+    this.position = start.offset
+    this.onDeleted = start.onDeleted
     this.#roomFreed = roomFreed
   }
 
@@ -67,5 +82,10 @@ export class FetchingFeed implements Feed {
     this.chunks.push(chunk)
     this.bufferedBytes += chunk.byteLength
     this.position = chunk.nextOffset
+  }
+
+  /** Goes on at an offset behind what was deleted. The reader gets a chunk without records, so that its position is committed. */
+  skipTo(offset: number): void {
+    this.push({ columns: new RecordColumns(0), nextOffset: offset, deleted: offset - this.position, byteLength: 0 })
   }
 }

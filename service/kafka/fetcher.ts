@@ -5,7 +5,7 @@ import { CaudalError, ConnectionError, FatalError, KafkaError } from '../errors.
 import { pauseMs } from '../retry.ts'
 import { BrokerPoll, type PollOptions, type PollOwner } from './broker-poll.ts'
 import type { Cluster } from './cluster.ts'
-import { type Feed, FetchingFeed } from './feed.ts'
+import { type Feed, FetchingFeed, type OnDeleted } from './feed.ts'
 import { listOffsets } from './offsets.ts'
 import { partitionKey } from './partition-key.ts'
 import type { NodeId } from './wire/wire.ts'
@@ -19,6 +19,9 @@ export interface FetcherOptions extends Omit<PollOptions, 'purpose' | 'wire'> {
   /** The connection's name; a fetcher that must not wait for another has its own. Default `fetch`. */
   readonly purpose?: string
 }
+
+const deletedWithWayOut =
+  "those records have been deleted, such as by the topic's retention. A source with onDeleted: 'earliest' goes on with what is left"
 
 export class Fetcher {
   readonly #options: FetcherOptions
@@ -41,11 +44,14 @@ export class Fetcher {
     }
   }
 
-  /** Begins to fetch a partition at `offset`, at once. @throws FatalError when it is being fetched already. */
-  add(topic: string, partition: number, offset: number): Feed {
+  /**
+   * Begins to fetch a partition at `offset`, at once. What was deleted in front of its log's start is a fault of the feed, unless it is to go
+   * on with the earliest. @throws FatalError when it is being fetched already.
+   */
+  add(topic: string, partition: number, offset: number, onDeleted: OnDeleted = 'stop'): Feed {
     const key = partitionKey(topic, partition)
     if (this.#feeds.has(key)) throw new FatalError(`${topic}, partition ${partition}, is being fetched already`)
-    const feed = new FetchingFeed(topic, partition, offset, (freed) => {
+    const feed = new FetchingFeed({ topic, partition, offset, onDeleted }, (freed) => {
       if (!freed.inFlight && freed.bufferedBytes < this.#shareBytes()) for (const poll of this.#polls.values()) poll.wake()
     })
     this.#feeds.set(key, feed)
@@ -143,13 +149,21 @@ export class Fetcher {
     try {
       const [start, end] = [await this.#endOfLog(feed, 'earliest'), await this.#endOfLog(feed, 'latest')]
       if (offset >= start && offset <= end) return await this.#route(feed)
-      const why = offset < start ? 'those records have been deleted' : 'the log has become shorter than it was'
+      if (offset < start && feed.onDeleted === 'earliest') return await this.#skip(feed, start)
+      const why = offset < start ? deletedWithWayOut : 'the log has become shorter than it was'
       const message = `${topic}, partition ${partition}: offset ${offset} is asked for, and the log has ${start} to ${end}: ${why}.`
       this.#fail(feed, new FatalError(message, { fields: { topic, partition, offset, startOffset: start, endOffset: end } }))
     } catch (error) {
       if (isPassing(error)) return this.#route(feed)
       this.#fail(feed, error)
     }
+  }
+
+  async #skip(feed: FetchingFeed, start: number): Promise<void> {
+    if (feed.removed) return
+    feed.skipTo(start)
+    this.#arrived()
+    await this.#route(feed)
   }
 
   async #endOfLog({ topic, partition }: FetchingFeed, which: 'earliest' | 'latest'): Promise<number> {

@@ -33,6 +33,11 @@ const anyTimestamp = { 'message.timestamp.type': 'CreateTime', 'message.timestam
 /** A truncated changelog would be a hole in the truth (P11). */
 const cleanElection = { 'unclean.leader.election.enable': 'false' }
 
+/** For messages. */
+export const wayOutOfMorePartitions =
+  'Run the topology under another application id, which reads its input again from the beginning; ' +
+  'with a keyBy in front of the state, partitions can be added to the input from then on.'
+
 /** What an internal topic is created with. */
 const internalTopicConfigs: Readonly<Record<InternalTopicKind, Readonly<Record<string, string>>>> = {
   changelog: { 'cleanup.policy': 'compact', 'delete.retention.ms': String(weekMs), ...anyTimestamp, ...cleanElection },
@@ -164,7 +169,10 @@ function partitionDefect({ name, kind, partitions }: TopicSpec, found: number): 
   if (found === partitions) return []
   return [
     `The ${kind} topic ${name} has ${found} partitions, the topology needs ${partitions}: ` +
-      'its input was repartitioned, or the topic belongs to another application. Use another application id, or reset this one.',
+      (kind === 'changelog'
+        ? 'partitions were added to its input, so that keys would come on other partitions than their state is on. '
+        : 'keyBy has other `partitions` than before. ') +
+      wayOutOfMorePartitions,
   ]
 }
 

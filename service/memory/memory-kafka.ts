@@ -110,6 +110,11 @@ export class MemoryKafka {
     this.#topics.create(name, { partitions: this.#defaultPartitions, ...settings })
   }
 
+  /** The topic has `count` partitions from now on, as after CreatePartitions. */
+  addPartitions(name: string, count: number): void {
+    this.#topics.addPartitions(name, count)
+  }
+
   /** Appends one encoded batch as a client would; returns its base offset. @throws Error when a broker would refuse it */
   append(topic: string, partition: number, records: Buffer): number {
     const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]

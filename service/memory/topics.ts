@@ -12,7 +12,7 @@ export interface Topic {
   /** 32 hex digits; a topic that is deleted and created again has another one. */
   readonly id: string
   readonly isInternal: boolean
-  readonly partitions: readonly PartitionLog[]
+  readonly partitions: PartitionLog[]
   /** Only those that were set. */
   readonly configs: Map<string, string>
 }
@@ -67,6 +67,14 @@ export class Topics {
     }
     this.#topics.set(name, topic)
     return topic
+  }
+
+  addPartitions(name: string, count: number): void {
+    const partitions = this.#topics.get(name)?.partitions ?? []
+    for (let index = partitions.length; index < count; index++) {
+      const leader = this.#nodes[((partitions[0]?.leader ?? 0) + index) % this.#nodes.length] ?? 0
+      partitions.push(new PartitionLog(name, index, leader))
+    }
   }
 
   delete(name: string): boolean {

@@ -12,7 +12,7 @@ import {
   type TopicPartition,
 } from '../kafka/offsets.ts'
 import type { SourceNode } from '../topology/node.ts'
-import type { Plan } from '../topology/plan.ts'
+import { type Plan, sourceOf } from '../topology/plan.ts'
 import type { Source } from './stable-offsets.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
 
@@ -61,9 +61,7 @@ async function offsetAt(context: TakingContext, { topic, partition }: TopicParti
 }
 
 /** As the topology says of its source; a repartition topic is read from its beginning. */
-const startAtOf = (plan: Plan, topic: string): SourceNode['startAt'] =>
-  plan.graph.subtopologies.flatMap(({ sources }) => sources).find((source) => source.topics.some(({ name }) => name === topic))
-    ?.startAt ?? 'earliest'
+const startAtOf = (plan: Plan, topic: string): SourceNode['startAt'] => sourceOf(plan, topic)?.startAt ?? 'earliest'
 
 /** As some other partition of the topic has it in its metadata; else the group reads it for the first time now. */
 async function partitionsWhenFirstRead(context: TakingContext, topic: string, metadata: TopicMetadata): Promise<number> {

@@ -7,7 +7,7 @@ import { ensureInternalTopics } from '../kafka/internal-topics.ts'
 import type { Log } from '../log.ts'
 import type { Tables } from '../operators/compile-parts.ts'
 import type { Graph } from '../topology/graph.ts'
-import { type Plan, planOf, requiredTopics } from '../topology/plan.ts'
+import { type Plan, planOf, repartitionTopics, requiredTopics } from '../topology/plan.ts'
 import { loadTables } from './static-tables.ts'
 import { factsOf, type TopicFact } from './topic-facts.ts'
 
@@ -43,7 +43,7 @@ export async function prepare(parts: StartUpParts): Promise<Prepared> {
   await connect(parts)
   onPhase?.('starts: it looks at the topics of the topology')
   const named = requiredTopics(graph)
-  const found = await cluster.topics(named)
+  const found = await cluster.topics([...named, ...repartitionTopics(graph, application)])
   const plan = planOf(graph, application, new Map([...found].map(([name, topic]) => [name, topic.partitions.length])))
   checkMetadataSize(plan)
   const { replicationFactor } = parts

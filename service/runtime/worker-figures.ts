@@ -96,6 +96,8 @@ export class WorkerFigures {
       const { subtopology } = labels
       for (const slice of slices) {
         metrics.add('caudal_records_in_total', slice.to - slice.from, { topic: slice.topic, ...labels })
+        const { topic, deleted = 0 } = slice
+        if (deleted > 0) metrics.add('caudal_records_deleted_total', deleted, { topic, ...labels })
         const timestamp = this.#firstTimestamp(slice)
         // A producer may be ahead of this clock.
         if (timestamp >= 0)

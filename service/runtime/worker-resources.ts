@@ -8,10 +8,12 @@ import { TransactionalProducer } from '../kafka/transactional-producer.ts'
 import { compileTask } from '../operators/compile.ts'
 import { KeyKinds } from '../operators/key-kinds.ts'
 import { OutputBuffer } from '../sink/output-buffer.ts'
+import { PartitionWatch } from './partition-watch.ts'
 import { PrintedRows } from './printed-rows.ts'
 import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
+import { sourceOf } from '../topology/plan.ts'
 import type { Batch } from './batch.ts'
 import { BlockedFeeds } from './blocked-feeds.ts'
 import { HeldWatermarks } from './held-watermarks.ts'
@@ -63,6 +65,8 @@ export class WorkerResources {
   readonly purge: RepartitionPurge
   readonly figures: WorkerFigures
   readonly waits: Waits
+  readonly #partitions: PartitionWatch
+  readonly #wake: () => void
   readonly #ended = new AbortController()
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
@@ -103,6 +107,9 @@ export class WorkerResources {
     })
     this.cache = new EntryCache(settings.cacheBytesMax)
     this.topics = new TopicFacts(cluster, parts.topics)
+    const partitionsOf = (topic: string) => parts.topics.get(topic)?.partitions
+    this.#partitions = new PartitionWatch({ plan: parts.plan, partitionsOf, cluster, clock, log })
+    this.#wake = loop.wake
     this.outputs = new OutputBuffer({
       partitionsOf: (topic) => this.topics.partitionsOf(topic),
       messageBytesMax: (topic) => this.topics.messageBytesMax(topic),
@@ -141,6 +148,8 @@ export class WorkerResources {
     const blocked = new BlockedFeeds({ cluster: this.cluster, clock, waits: this.waits, signal })
     while (!signal.aborted) {
       blocked.look([...this.tasks.running.values()])
+      await this.#partitions.look()
+      if (this.#partitions.failure !== null) this.#wake()
       await clock.sleep(watchEveryMs, signal)
     }
   }
@@ -152,7 +161,7 @@ export class WorkerResources {
 
   /** @throws what went wrong beside the loop: in the apply queue, in a taking, in a feed */
   async raiseFailures(): Promise<void> {
-    const failure = this.queue.failure ?? this.tasks.failure
+    const failure = this.queue.failure ?? this.tasks.failure ?? this.#partitions.failure
     if (failure !== null) throw failure
     const feeds = [...this.tasks.running.values()].flatMap((task) => task.feeds)
     const ended = feeds.find((feed) => feed.error !== null && feed.chunks.length === 0)?.error
@@ -181,9 +190,18 @@ export class WorkerResources {
   /** A batch was committed. */
   committed(batch: Batch): void {
     this.figures.committed(batch, this.outputs.recordCounts())
+    this.#tellDeleted(batch)
     this.outputs.recycle()
     this.printed.flush(batch.time)
     this.purge.committed(batch.tasks)
+  }
+
+  #tellDeleted(batch: Batch): void {
+    for (const { topic, partition, nextOffset, deleted = 0 } of [...batch.slices.values()].flat()) {
+      if (deleted === 0) continue
+      const fields = { topic, partition, offset: nextOffset, deleted }
+      this.parts.log.warn(fields, 'records were deleted before they were read: going on with the first that is left (onDeleted)')
+    }
   }
 
   /** A stop with grace: what was committed reaches the backend, if that is not away for the time given. */
@@ -252,7 +270,9 @@ export class WorkerResources {
       view.attach(handle, position, counts)
       return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
     })
-    const feeds = taken.positions.map(({ topic, partition, position }) => this.fetcher.add(topic, partition, position))
+    const feeds = taken.positions.map(({ topic, partition, position }) =>
+      this.fetcher.add(topic, partition, position, sourceOf(plan, topic)?.onDeleted),
+    )
     const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
     const slots = slotClockOf(plan, taken)
     const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})

@@ -66,6 +66,8 @@ export interface SourceNode extends Common {
   readonly time: UserFn<number> | undefined
   readonly onInvalid: Policy
   readonly startAt: 'earliest' | 'latest' | { readonly timestamp: number }
+  /** What becomes of records that were deleted before they were read: a fault, or the first that is left. */
+  readonly onDeleted: 'stop' | 'earliest'
   /** ms by which a partition's watermark trails its newest event time. */
   readonly lateness: number
   /** ms without a record after which a partition that was read to its end counts as idle; null: never. */

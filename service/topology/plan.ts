@@ -4,7 +4,7 @@ import { parseTaskId, taskId, type TaskId } from '../task-id.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Graph, NamedRepartition, Subtopology } from './graph.ts'
 import { changelogTopic, nameDefect, repartitionTopic, topicNameDefect } from './names.ts'
-import type { TopologyNode } from './node.ts'
+import type { SourceNode, TopologyNode } from './node.ts'
 import { isRepartition } from './order.ts'
 
 /** A topic that caudal creates for itself. */
@@ -38,6 +38,14 @@ export interface Plan {
   readonly subscription: readonly string[]
 }
 
+/** What reads the topic; undefined for a repartition topic. */
+export const sourceOf = (plan: Plan, topic: string): SourceNode | undefined =>
+  plan.graph.subtopologies.flatMap(({ sources }) => sources).find((source) => source.topics.some(({ name }) => name === topic))
+
+/** The repartition topics of the graph: those that exist keep their partitions. */
+export const repartitionTopics = (graph: Graph, application: string): readonly string[] =>
+  graph.repartitions.map(({ name }) => repartitionTopic(application, name))
+
 /** The topics that must be there before the topology starts: sources, sinks with a fixed name, the dead-letter topic. */
 export function requiredTopics(graph: Graph): readonly string[] {
   const used = graph.nodes.flatMap((node) => node.topics).filter((topic) => topic.role !== 'repartition')
@@ -46,7 +54,7 @@ export function requiredTopics(graph: Graph): readonly string[] {
 }
 
 /**
- * `partitionsOf` has the partition count of every topic of `requiredTopics` that exists.
+ * `partitionsOf` has the partition count of every topic of `requiredTopics` and of `repartitionTopics` that exists.
  * @throws ConfigurationError with every missing topic, unequal count and illegal name.
  */
 export function planOf(graph: Graph, application: string, partitionsOf: ReadonlyMap<string, number>): Plan {
@@ -54,8 +62,10 @@ export function planOf(graph: Graph, application: string, partitionsOf: Readonly
   const repartitionTopicOf = (name: string) => repartitionTopic(application, name)
   const counts = new Map(partitionsOf)
   for (const node of graph.repartitions) {
-    const partitions = repartitionPartitions(node, partitionsOf)
-    if (partitions !== undefined) counts.set(repartitionTopicOf(node.name), partitions)
+    const topic = repartitionTopicOf(node.name)
+    // One that is there keeps its partitions, though its sources get more: what is in it, and the state behind it, went by theirs.
+    const partitions = node.partitions ?? partitionsOf.get(topic) ?? repartitionPartitions(node, partitionsOf)
+    if (partitions !== undefined) counts.set(topic, partitions)
   }
   const inputsOf = (subtopology: Subtopology) => [
     ...subtopology.sourceTopics,
@@ -95,9 +105,8 @@ export function planOf(graph: Graph, application: string, partitionsOf: Readonly
   }
 }
 
-/** The count given to the keyBy, else the most of what its records come from; undefined where no topic of that exists. */
+/** The most of what its records come from; undefined where no topic of that exists. */
 function repartitionPartitions(node: NamedRepartition, partitionsOf: ReadonlyMap<string, number>): number | undefined {
-  if (node.partitions !== undefined) return node.partitions
   const visited = new Set<TopologyNode>()
   const found: number[] = []
   const visit = (upstream: TopologyNode) => {

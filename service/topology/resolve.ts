@@ -7,7 +7,7 @@ export type NamedRepartition = RepartitionNode & { readonly name: string }
 
 /** The options in which two sources of one topic differ; none: they are one source. */
 export function sourceDifferences(left: SourceNode, right: SourceNode): readonly string[] {
-  const options = ['key', 'value', 'time', 'onInvalid', 'lateness', 'idleAfter', 'futureMax'] as const
+  const options = ['key', 'value', 'time', 'onInvalid', 'onDeleted', 'lateness', 'idleAfter', 'futureMax'] as const
   const differences: string[] = options.filter((option) => left[option] !== right[option])
   if (JSON.stringify(left.startAt) !== JSON.stringify(right.startAt)) differences.push('startAt')
   return differences

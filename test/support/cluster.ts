@@ -103,6 +103,10 @@ export class KafkaCluster {
     return leaders[javaHash(key) % leaders.length] ?? -1
   }
 
+  async topics(): Promise<readonly string[]> {
+    return this.#admin.listTopics()
+  }
+
   /** By partition. */
   async leadersOf(topic: string): Promise<readonly number[]> {
     const partitions = await this.#partitionsOf([topic])

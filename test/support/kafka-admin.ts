@@ -1,5 +1,6 @@
 /** Topics, offsets and groups as a test asks Kafka for them, by stock kafkajs. */
 import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { until } from './processes.ts'
 
 export interface GroupState {
   readonly state: string
@@ -24,7 +25,16 @@ export class KafkaAdmin {
   /** Of each topic its number of partitions, replicated as the brokers do by default. Returns when all have their leaders. */
   async createTopics(topics: Readonly<Record<string, number>>): Promise<void> {
     const wanted = Object.entries(topics).map(([topic, numPartitions]) => ({ topic, numPartitions, replicationFactor: -1 }))
-    await this.#admin.createTopics({ topics: wanted, waitForLeaders: true })
+    // Stock kafkajs waits for leaders too, and gives up where it asks a broker that has not heard of the topic yet.
+    await this.#admin.createTopics({ topics: wanted, waitForLeaders: false })
+    const names = Object.keys(topics)
+    await until(async () => {
+      const found = await answerOf(this.#admin.fetchTopicMetadata({ topics: names }), { topics: [] })
+      return (
+        found.topics.length === names.length &&
+        found.topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
+      )
+    }, 'the topics have leaders')
   }
 
   deleteTopics(topics: readonly string[]): Promise<void> {

@@ -41,7 +41,7 @@ export class KafkaWire implements Wire {
   private readonly links = new Map<string, Link>()
   /** Connections that are answered to the end, but not used again. */
   private readonly retired = new Set<KafkaConnection>()
-  /** Which of the bootstrap brokers is tried first: the one behind the last that was tried. */
+  /** Which of the bootstrap brokers is tried first: another one each time. */
   private bootstrapNext = 0
   private readonly closing = new AbortController()
 
@@ -120,9 +120,10 @@ export class KafkaWire implements Wire {
 
   private async openBootstrap(): Promise<KafkaConnection> {
     const failures: string[] = []
-    for (const _ of this.bootstrap) {
-      const address = this.bootstrap[this.bootstrapNext++ % this.bootstrap.length]
-      if (address === undefined) break
+    const first = this.bootstrapNext++ % this.bootstrap.length
+    // Brokers may have moved since they were written into the configuration: then those that were heard of lead on.
+    const heardOf = [...this.nodes.values()].filter((node) => !this.bootstrap.some((address) => isSame(address, node)))
+    for (const address of [...this.bootstrap.slice(first), ...this.bootstrap.slice(0, first), ...heardOf]) {
       try {
         return await this.open(address)
       } catch (error) {
@@ -140,6 +141,8 @@ export class KafkaWire implements Wire {
     return await KafkaConnection.open(unopened, { address: `${host}:${port}`, timeoutMs, closing: closing.signal })
   }
 }
+
+const isSame = (left: Address, right: Address) => left.host === right.host && left.port === right.port
 
 const closedError = () => new ConnectionError('The connections to Kafka were closed.')
 

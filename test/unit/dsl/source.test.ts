@@ -12,6 +12,7 @@ test('a source has its options, and defaults for the others', () => {
   assert.deepEqual(node.topics, [{ role: 'source', name: 'in' }])
   assert.equal(node.key.name, 'text')
   assert.deepEqual([node.onInvalid, node.startAt, node.time, node.value === value], ['stop', 'earliest', undefined, true])
+  assert.equal(node.onDeleted, 'stop')
   const time = (v: { n: number }) => v.n
   const given = nodeOf(stream('in', { key: int64(), value, time, onInvalid: 'skip', startAt: { timestamp: 5 } }))
   assert.ok(given.kind === 'source')
@@ -19,6 +20,8 @@ test('a source has its options, and defaults for the others', () => {
     [given.key.name, given.onInvalid, given.startAt, given.time === time],
     ['int64', 'skip', { timestamp: 5 }, true],
   )
+  const skipping = nodeOf(stream('in', { value, onDeleted: 'earliest' }))
+  assert.equal(skipping.kind === 'source' && skipping.onDeleted, 'earliest')
   assert.ok(Object.isFrozen(given) && Object.isFrozen(given.startAt) && Object.isFrozen(given.topics[0]))
 })
 

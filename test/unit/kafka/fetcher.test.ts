@@ -208,6 +208,22 @@ describe('Fetcher', () => {
     await fetcher.close()
   })
 
+  test('where the earliest is good enough, what is left follows, and the reader learns how much is missing', async () => {
+    const topic = await bed.topic('skipped')
+    await append(bed, topic, 0, ['a', 'b', 'c'])
+    await deleteRecordsBefore(bed.cluster, [{ topic, partition: 0, offset: 2 }])
+    const fetcher = fetcherOf(bed)
+    const feed = fetcher.add(topic, 0, 0, 'earliest')
+    await eventually('both chunks are there', () => feed.chunks.length === 2)
+    const [gap, rest] = feed.chunks
+    assert.deepEqual([gap?.columns.count, gap?.nextOffset, gap?.deleted], [0, 2, 2])
+    assert.deepEqual([rest?.columns.count, rest?.nextOffset, rest?.deleted], [1, 3, undefined])
+    // A log that has become shorter is something else.
+    fetcher.remove(feed)
+    await assert.rejects(readUntil(fetcher, fetcher.add(topic, 0, 9, 'earliest'), 1), /has become shorter/)
+    await fetcher.close()
+  })
+
   test('a topic that is not there yet is waited for', async () => {
     const wire = bed.client()
     const fetcher = fetcherOf(bed, { wire })

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { encodeOffsetMetadata, decodeOffsetMetadata } from '../../../service/commit/offset-metadata.ts'
 import { json, stream, type Topology, topology } from '../../../service/index.ts'
+import { deleteRecordsBefore } from '../../../service/kafka/internal-topics.ts'
 import { cut } from '../../../service/batch/cutting.ts'
 import { silentLog } from '../../../service/log.ts'
-import { noMetrics } from '../../../service/metrics.ts'
+import { type Metrics, noMetrics } from '../../../service/metrics.ts'
 import { type FromWorker, SharedFlags } from '../../../service/runtime/seam.ts'
 import { intervalTrigger } from '../../../service/runtime/trigger.ts'
 import { Worker } from '../../../service/runtime/worker.ts'
@@ -531,4 +532,62 @@ describe('P11: where a task begins', () => {
       await bed.drained('in')
       assert.deepEqual(values(bed, 'copy'), [1, 2, 3, 4])
     }))
+})
+
+describe('input that was deleted before it was read', () => {
+  const reading = (onDeleted?: 'stop' | 'earliest') =>
+    topology('reading', [
+      stream('in', { value: json<number>(), ...(onDeleted === undefined ? {} : { onDeleted }) })
+        .byKey()
+        .sum('total', (number) => number)
+        .emit('update')
+        .to('copy', { value: json() }),
+    ])
+  /** A process reads the first of five records; then those in front of `offset` are deleted. */
+  const deletedUpTo = async (bed: ProcessBed, offset: number) => {
+    bed.send('in', { key: 'a', value: 1 })
+    const first = bed.start({ instanceId: null })
+    await bed.drained('in')
+    await bed.stop(first)
+    for (const value of [10, 100, 1000, 10_000]) bed.send('in', { key: 'a', value })
+    await bed.during(deleteRecordsBefore(bed.cluster, [{ topic: 'in', partition: 0, offset }]))
+  }
+  const counting = () => {
+    const counts = new Map<string, number>()
+    const add: Metrics['add'] = (name, value) => void counts.set(name, (counts.get(name) ?? 0) + value)
+    return { counts, metrics: { ...noMetrics, add } }
+  }
+
+  for (const onDeleted of [undefined, 'stop'] as const) {
+    test(`is a fault that names both offsets, with onDeleted ${onDeleted ?? 'left out'}`, () =>
+      onBed({ topology: reading(onDeleted) }, async (bed) => {
+        await deletedUpTo(bed, 3)
+        const process = bed.start({ instanceId: null })
+        await bed.until('it has ended', () => process.outcome !== null)
+        assert.equal(process.outcome?.exitCode, 1)
+        assert.match(
+          process.fault,
+          /in, partition 0: offset 1 is asked for, and the log has 3 to 5: those records have been deleted/,
+        )
+        assert.match(process.fault, /onDeleted: 'earliest'/)
+        assert.equal(bed.offset('in'), 1)
+      }))
+  }
+
+  for (const { upTo, sums } of [
+    { upTo: 3, sums: [1, 1001, 11_001] },
+    { upTo: 5, sums: [1] },
+  ]) {
+    test(`is left out and counted with onDeleted: 'earliest', where ${5 - upTo} records are left`, () =>
+      onBed({ topology: reading('earliest') }, async (bed) => {
+        await deletedUpTo(bed, upTo)
+        const { counts, metrics } = counting()
+        const process = bed.start({ instanceId: null, metrics, settings: { batchRecordsMax: 1 } })
+        await bed.drained('in')
+        assert.deepEqual(values(bed, 'copy'), sums)
+        assert.equal(counts.get('caudal_records_deleted_total'), upTo - 1)
+        const told = process.logged.find(({ message }) => message.includes('deleted before they were read'))
+        assert.deepEqual(told?.fields, { topic: 'in', partition: 0, offset: upTo, deleted: upTo - 1 })
+      }))
+  }
 })

@@ -52,6 +52,22 @@ test('a task is a sub-topology on a partition number, and knows what it reads', 
   assert.equal(made.fingerprint, fingerprint(made.graph))
 })
 
+test('a repartition topic that exists keeps its partitions when its sources get more, and the state behind it with it', () => {
+  const sinks: [Sink, ...Sink[]] = [
+    read('in')
+      .keyBy((v) => v.k)
+      .count('c')
+      .to('out', out),
+  ]
+  const made = plan(sinks, { in: 6, out: 1, 'app-c-repartition': 4 })
+  assert.deepEqual(
+    made.internalTopics.map(({ partitions }) => partitions),
+    [4, 4],
+  )
+  assert.equal(made.tasks.filter((task) => task.startsWith('0_')).length, 6)
+  assert.equal(made.tasks.filter((task) => task.startsWith('1_')).length, 4)
+})
+
 test('a repartition topic has the most partitions of its sources, through chains, or those it was given', () => {
   const counts = (made: Plan) => Object.fromEntries(made.internalTopics.map((topic) => [topic.name, topic.partitions]))
   const chained = read(['a', 'b'])

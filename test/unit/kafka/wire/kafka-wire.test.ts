@@ -102,6 +102,25 @@ function wireTo(t: TestContext, brokers: readonly string[], connectionTimeoutMs 
   return wire
 }
 
+test('brokers that moved away from the addresses of the configuration are found again by those heard of', async (t) => {
+  const moved = await broker(t, (request) => request.answer('Metadata', clusterOf(moved.port)))
+  const first = await broker(t, (request) => request.answer('Metadata', clusterOf(moved.port)))
+  const wire = wireTo(t, [first.address])
+  const ask = () => wire.request(bootstrapNode, 'meta', 'Metadata', { topics: [], allowAutoTopicCreation: false })
+  await ask()
+  await first.close()
+  // The connection that was open has to be found closed first.
+  await ask().catch(() => {})
+  assert.equal((await ask()).brokers[0]?.port, moved.port)
+  await moved.close()
+  await ask().catch(() => {})
+  await assert.rejects(ask(), (error) => {
+    assert.ok(error instanceof ConnectionError)
+    assert.ok(error.message.includes(first.address) && error.message.includes(moved.address), error.message)
+    return true
+  })
+})
+
 const heartbeat = { groupId: 'g', generationId: 1, memberId: 'm' }
 const heartbeatAnswer = { throttleTimeMs: 0, errorCode: 0 }
 const clusterOf = (port: number): AnswerOf<'Metadata'> => ({
