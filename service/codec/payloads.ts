@@ -1,4 +1,5 @@
 /** How values are read and written by a schema of each kind, over the types that the parsers of the registry's client make of it. */
+import { boundReads } from './avro-bounds.ts'
 import { decodeMessageIndexes, encodeMessageIndexes } from './message-indexes.ts'
 import { wellKnownTypes } from './protobuf-well-known.ts'
 import type { PayloadOptions, RegisteredSchema } from './registry-client.ts'
@@ -46,6 +47,7 @@ export interface ProtobufScope {
 }
 
 export function avroSchema(writer: AvroType, typeOf: (schema: object) => AvroType): RegisteredSchema {
+  boundReads(writer)
   const encode = (value: unknown): Buffer => {
     const defects: string[] = []
     if (writer.isValid(value, { errorHook: (path) => defects.push(path.join('.')) })) return writer.toBuffer(value)
@@ -58,6 +60,7 @@ export function avroSchema(writer: AvroType, typeOf: (schema: object) => AvroTyp
     payloads: ({ readerSchema }: PayloadOptions) => {
       if (readerSchema === undefined) return { encode, decode: (payload) => writer.fromBuffer(payload) }
       const reader = typeOf(readerSchema)
+      boundReads(reader)
       const resolver = resolverOf(reader, writer)
       return { encode, decode: (payload) => reader.fromBuffer(payload, resolver) }
     },

@@ -83,14 +83,13 @@ export class RedisScripts implements StoreScripts {
       [...storeKeys(names), ...buckets.map(names.bucket)],
       [epoch, markerText(at), markerText(orAt), packed, ...buckets],
     )
-    return answer(reply, () => listOf(reply.first, isBytesOrNull, { script: scripts.load, id }))
+    return answer({ script: scripts.load, id }, reply, (call) => listOf(reply.first, isBytesOrNull, call))
   }
 
   async counts(id: StoreId, { epoch, at, after }: CountRequest): Promise<Answer<CountPage>> {
     const args = [epoch, markerText(at), after?.toString('hex') ?? '', chunkEntriesMax]
     const reply = await this.#run(scripts.counts, id, storeKeys(redisKeys(id)), args)
-    return answer(reply, () => {
-      const call = { script: scripts.counts, id }
+    return answer({ script: scripts.counts, id }, reply, (call) => {
       const [names, counts] = [listOf(reply.first, isBytes, call), listOf(reply.second, isBytes, call)]
       const buckets = names.map((name, i) => ({ bucket: bucketOf(name, call), entries: countOf(text(counts[i]), call) }))
       return { keyed: countOf(reply.third, call), buckets }
@@ -103,9 +102,8 @@ export class RedisScripts implements StoreScripts {
     const keys = [...storeKeys(names), ...(bucket === null ? [] : [names.bucket(name)])]
     const args = [epoch, markerText(at), markerText(orAt), name, cursor ?? '0', entriesMax, chunkBytesMax]
     const reply = await this.#run(scripts.scan, id, keys, args)
-    return answer(reply, () => {
+    return answer({ script: scripts.scan, id }, reply, (call) => {
       const next = text(reply.first)
-      const call = { script: scripts.scan, id }
       if (!/^\d+$/.test(next)) throw unexpected(call, reply.first)
       return { entries: pairs(listOf(reply.second, isBytes, call)), cursor: next === '0' ? null : next }
     })
@@ -116,7 +114,7 @@ export class RedisScripts implements StoreScripts {
     const { packed, buckets } = packWrites(writes)
     const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
     const reply = await this.#run(scripts.apply, id, keys, [epoch, markerText(from), markerText(to), now, packed, ...buckets])
-    return answer(reply, () => null)
+    return answer({ script: scripts.apply, id }, reply, () => null)
   }
 
   /** Each call deletes what the one before named: as many calls as the store has buckets, by `rebuildBucketsMax`. */
@@ -127,8 +125,8 @@ export class RedisScripts implements StoreScripts {
     for (;;) {
       const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
       const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, now, rebuildBucketsMax, ...buckets])
-      if (reply.code !== scriptCode.MORE) return answer(reply, () => null)
       const call = { script: scripts.rebuild, id }
+      if (reply.code !== scriptCode.MORE) return answer(call, reply, () => null)
       buckets = listOf(reply.first, isBytes, call).map(text)
       if (buckets.length === 0) throw unexpected(call, reply.first)
     }
@@ -226,15 +224,15 @@ function pairs(flat: readonly Buffer[]): ScanPage['entries'] {
 }
 
 /** `value` reads what follows the code OK. */
-function answer<T>(reply: Reply, value: () => T): Answer<T> {
+function answer<T>(call: Call, reply: Reply, value: (call: Call) => T): Answer<T> {
   switch (reply.code) {
     case scriptCode.OK:
-      return { code: scriptCode.OK, value: value() }
+      return { code: scriptCode.OK, value: value(call) }
     case scriptCode.FENCED:
       return { code: scriptCode.FENCED, epoch: text(reply.first) }
     case scriptCode.LOST:
       return { code: scriptCode.LOST, reason: text(reply.first) }
     default:
-      throw new FatalError(`Defect in caudal: a script answered with code ${reply.code}.`)
+      throw unexpected(call, reply)
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts'
 import { ConfigurationError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { redisAddress } from './redis-address.ts'
+import { endOnStrayReplies } from './redis-replies.ts'
 import { redisError } from './redis-errors.ts'
 import { RedisScripts } from './redis-scripts.ts'
 import { ScriptBackend } from './script-backend.ts'
@@ -28,6 +29,7 @@ export class RedisStoreBackend extends ScriptBackend {
     const client = clientOf(options)
     super('redis', new RedisScripts(client), options.clock)
     this.#client = client
+    if (client instanceof Redis) endOnStrayReplies(client)
     // Credentials are before the @ of a URL.
     this.#address = options.url.replace(/\/\/[^/]*@/, '//')
     this.#report(options.log)
