@@ -25,7 +25,7 @@ export function fetch(
   const { promise, resolve } = Promise.withResolvers<AnswerOf<'Fetch'>>()
   const answer = () => {
     if (over.signal.aborted) return
-    over.abort()
+    over.abort(over)
     gone.removeEventListener('abort', answer)
     for (const unwatch of unwatchers) unwatch()
     resolve(read(context, node, request))

@@ -38,7 +38,18 @@ export class GroupCoordinator {
   /** Why a request of any kind about this group is refused by `node`: an error code. */
   refusal(node: number, groupId: string): number {
     if (groupId === '') return errorCode.INVALID_GROUP_ID
-    return this.nodeOf(groupId) === node ? errorCode.NONE : errorCode.NOT_COORDINATOR
+    const log = this.#options.topics.log(offsetsTopic, this.partitionOf(groupId))
+    if (log?.leader !== node) return errorCode.NOT_COORDINATOR
+    return log.isLoading ? errorCode.COORDINATOR_LOAD_IN_PROGRESS : errorCode.NONE
+  }
+
+  /** Another node has the groups of a partition of the offsets topic from now on: it knows what is in the log, and every session begins anew. */
+  moved(partition: number): void {
+    for (const group of [...this.groups.values()].filter(({ id }) => this.partitionOf(id) === partition)) {
+      const loaded = this.#rebalance.moved(group)
+      if (loaded === null) this.groups.delete(group.id)
+      else this.groups.set(group.id, loaded)
+    }
   }
 
   join(node: number, clientId: string, request: RequestOf<'JoinGroup'>): Promise<AnswerOf<'JoinGroup'>> | AnswerOf<'JoinGroup'> {
@@ -81,6 +92,8 @@ export class GroupCoordinator {
   heartbeat(node: number, request: RequestOf<'Heartbeat'>): AnswerOf<'Heartbeat'> {
     const { groupId, memberId, generationId, groupInstanceId = null } = request
     const verdict = this.#verdict(node, groupId, memberId, groupInstanceId, generationId)
+    // Blindly, as a broker does that does not know yet whose heartbeat it is.
+    if (verdict === errorCode.COORDINATOR_LOAD_IN_PROGRESS) return { throttleTimeMs: 0, errorCode: errorCode.NONE }
     if (typeof verdict === 'number') return { throttleTimeMs: 0, errorCode: verdict }
     const { group, member } = verdict
     this.#rebalance.extendSession(group, member)
@@ -158,7 +171,10 @@ export class GroupCoordinator {
     if (group.state === 'Stable') {
       update(member, request)
       this.#rebalance.extendSession(group, member)
-      if (group.selectProtocol() === group.protocolName) return joinAnswer(group, member, group.leader === member.id)
+      if (group.selectProtocol() === group.protocolName) {
+        this.#rebalance.persist(group)
+        return joinAnswer(group, member, group.leader === member.id)
+      }
     }
     return this.#wait(group, member, request, () => {
       if (group.state === 'PreparingRebalance') this.#rebalance.completeIfAllJoined(group)

@@ -2,10 +2,13 @@
 import { errorCode } from '../kafka/wire/error-codes.ts'
 import type { AnswerOf } from '../kafka/wire/messages.ts'
 import { type Group, joinError, type Member, syncError } from './group.ts'
+import { type GroupSnapshot, restoredGroup, snapshotOf } from './group-snapshot.ts'
 import type { Timers } from './timers.ts'
 
 export class GroupRebalance {
   readonly #timers: Timers
+  /** What is in the log of each group that was ever written. */
+  readonly #persisted = new WeakMap<Group, GroupSnapshot>()
 
   constructor(timers: Timers) {
     this.#timers = timers
@@ -44,6 +47,31 @@ export class GroupRebalance {
       member.heldSync = null
       this.extendSession(group, member)
     }
+    this.persist(group)
+  }
+
+  /** Writes the group to the log, from where the next coordinator has it. */
+  persist(group: Group): void {
+    this.#persisted.set(group, snapshotOf(group))
+  }
+
+  /**
+   * Another node coordinates the group: whoever waits is told so, and the group as it was last written is there, with its sessions begun
+   * anew; null where it never was.
+   */
+  moved(group: Group): Group | null {
+    for (const timer of [joinTimer(group), syncTimer(group)]) this.#timers.cancel(timer)
+    for (const memberId of [...group.members.keys(), ...group.pendingMembers]) this.cancelSession(group, memberId)
+    for (const { id, heldJoin, heldSync } of group.members.values()) {
+      heldJoin?.(joinError(id, errorCode.NOT_COORDINATOR))
+      heldSync?.(syncError(errorCode.NOT_COORDINATOR))
+    }
+    const persisted = this.#persisted.get(group)
+    if (persisted === undefined) return null
+    const loaded = restoredGroup(group.id, persisted)
+    this.#persisted.set(loaded, persisted)
+    for (const member of loaded.members.values()) this.extendSession(loaded, member)
+    return loaded
   }
 
   /** A sign of life: the member is thrown out one session time-out from now, unless it waits in a held request then. */
@@ -98,6 +126,7 @@ export class GroupRebalance {
       return
     }
     group.beginGeneration()
+    if (group.members.size === 0) this.persist(group)
     for (const member of group.members.values()) {
       const { heldJoin } = member
       member.heldJoin = null

@@ -135,9 +135,21 @@ export class MemoryKafka {
       compactLog(log, { dropTombstones: options.dropTombstones ?? false })
   }
 
-  /** Makes another node the leader, in a new leader epoch; of the internal topics, another coordinator. */
-  moveLeader(topic: string, partition: number, node: NodeId): void {
-    this.#log(topic, partition).moveLeader(node)
+  /** Makes another node the leader, in a new leader epoch; of the internal topics, another coordinator, which reads its log for so long. */
+  moveLeader(topic: string, partition: number, node: NodeId, { loadingMs = 0 }: { readonly loadingMs?: number } = {}): void {
+    const log = this.#log(topic, partition)
+    log.moveLeader(node)
+    log.isLoading = loadingMs > 0
+    const loaded = () => {
+      log.isLoading = false
+    }
+    if (log.isLoading) this.#timers.set(`loading ${topic}-${partition}`, loadingMs, loaded)
+    if (topic === offsetsTopic) this.#groups.moved(partition)
+  }
+
+  /** Makes the broker delete the records before an offset, as retention does. */
+  deleteRecords(topic: string, partition: number, before: number): void {
+    this.#log(topic, partition).deleteBefore(before)
   }
 
   /** Writes the transaction marker that has waited longest (`markerDelayMs: 'manual'`); false if none waits. */

@@ -97,7 +97,8 @@ export class MemoryWire implements Wire {
       return await promise
     } finally {
       this.#pending.delete(reject)
-      over.abort()
+      // An error with its stack as the reason, the default, would be most of the cost.
+      over.abort(over)
     }
   }
 }

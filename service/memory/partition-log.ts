@@ -38,6 +38,8 @@ export class PartitionLog {
   readonly producers = new ProducerStates()
   leader: number
   leaderEpoch = 0
+  /** Of an internal topic: the coordinator has only just moved here, and still reads. */
+  isLoading = false
   #batches: StoredBatch[] = []
   #startOffset = 0
   #endOffset = 0

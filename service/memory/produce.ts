@@ -42,6 +42,8 @@ function append(
   if (isTransactional(header) && transactionalId === null) return refused(errorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
   const isPlain = !isTransactional(header) || transactionalId === null
   const refusal = isPlain ? errorCode.NONE : joinTransaction(context, transactionalId, header, log)
+  // What the transaction coordinator is busy with is nothing that producers know of.
+  if (refusal === errorCode.COORDINATOR_LOAD_IN_PROGRESS) return refused(errorCode.NOT_ENOUGH_REPLICAS)
   const flaw = refusal || flawOf(context, log, records, header)
   return flaw === errorCode.NONE ? log.append(records, header) : refused(flaw)
 }

@@ -22,12 +22,13 @@ export class Timers {
   }
 
   cancel(name: string): void {
-    this.#running.get(name)?.abort()
+    const alarm = this.#running.get(name)
+    alarm?.abort(alarm)
     this.#running.delete(name)
   }
 
   cancelAll(): void {
-    for (const alarm of this.#running.values()) alarm.abort()
+    for (const alarm of this.#running.values()) alarm.abort(alarm)
     this.#running.clear()
   }
 }

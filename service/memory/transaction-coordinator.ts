@@ -43,15 +43,15 @@ export class TransactionCoordinator {
 
   /** The node that a transactional id belongs to. */
   nodeOf(transactionalId: string): number {
-    const partitions = this.#options.topics.get(transactionsTopic)?.partitions ?? []
-    return partitions[coordinatorPartition(transactionalId, partitions.length)]?.leader ?? -1
+    return this.#logOf(transactionalId)?.leader ?? -1
   }
 
   initialise(node: number, request: RequestOf<'InitProducerId'>): AnswerOf<'InitProducerId'> {
     const { transactionalId, transactionTimeoutMs, producerId = -1, producerEpoch = -1 } = request
     if (transactionalId === null) return identityAnswer({ producerId: this.#newProducerId(), producerEpoch: 0 })
     if (transactionalId === '') return identityAnswer(errorCode.INVALID_REQUEST)
-    if (this.nodeOf(transactionalId) !== node) return identityAnswer(errorCode.NOT_COORDINATOR)
+    const refusal = this.#refusal(node, transactionalId)
+    if (refusal !== errorCode.NONE) return identityAnswer(refusal)
     if (transactionTimeoutMs <= 0 || transactionTimeoutMs > timeoutMsMax)
       return identityAnswer(errorCode.INVALID_TRANSACTION_TIMEOUT)
     const transaction = this.#transactions.get(transactionalId) ?? this.#create(transactionalId, transactionTimeoutMs)
@@ -70,6 +70,7 @@ export class TransactionCoordinator {
   addPartition(transactionalId: string, identity: ProducerIdentity, log: PartitionLog): number {
     const { clock, timers } = this.#options
     const transaction = this.#transactions.get(transactionalId)
+    if (this.#logOf(transactionalId)?.isLoading) return errorCode.COORDINATOR_LOAD_IN_PROGRESS
     if (transaction === undefined) return errorCode.INVALID_PRODUCER_ID_MAPPING
     const wasOngoing = transaction.state === 'Ongoing'
     const verdict = transaction.addPartition(identity, log, clock.now())
@@ -81,12 +82,14 @@ export class TransactionCoordinator {
 
   /** For the broker that leads the partition, under protocol 1: whether it was added; an error code. */
   verifyPartition(transactionalId: string, identity: ProducerIdentity, log: PartitionLog): number {
+    if (this.#logOf(transactionalId)?.isLoading) return errorCode.COORDINATOR_LOAD_IN_PROGRESS
     return this.#transactions.get(transactionalId)?.verifyPartition(identity, log) ?? errorCode.INVALID_PRODUCER_ID_MAPPING
   }
 
   end(node: number, request: RequestOf<'EndTxn'>): AnswerOf<'EndTxn'> {
     const { transactionalId, committed } = request
-    if (this.nodeOf(transactionalId) !== node) return identityAnswer(errorCode.NOT_COORDINATOR)
+    const refusal = this.#refusal(node, transactionalId)
+    if (refusal !== errorCode.NONE) return identityAnswer(refusal)
     const transaction = this.#transactions.get(transactionalId)
     if (transaction === undefined) return identityAnswer(errorCode.INVALID_PRODUCER_ID_MAPPING)
     const verdict = transaction.end(request, committed, this.#options.clock.now())
@@ -100,6 +103,11 @@ export class TransactionCoordinator {
   list(node: number, request: RequestOf<'ListTransactions'>): AnswerOf<'ListTransactions'> {
     const { stateFilters, producerIdFilters, durationFilter = -1 } = request
     const now = this.#options.clock.now()
+    const isLoading = this.#options.topics.get(transactionsTopic)?.partitions.some((log) => log.leader === node && log.isLoading)
+    if (isLoading) {
+      const code = errorCode.COORDINATOR_LOAD_IN_PROGRESS
+      return { throttleTimeMs: 0, errorCode: code, unknownStateFilters: [], transactionStates: [] }
+    }
     const unknownStateFilters = stateFilters.filter((state) => !states.includes(state))
     const shown = [...this.#transactions.values()].filter(
       (t) =>
@@ -144,6 +152,17 @@ export class TransactionCoordinator {
       producerEpoch: t?.epoch ?? 0,
       topics: [...byTopic].map(([topic, logs]) => ({ topic, partitions: logs.map((log) => log.partition) })),
     }
+  }
+
+  #logOf(transactionalId: string): PartitionLog | undefined {
+    const partitions = this.#options.topics.get(transactionsTopic)?.partitions ?? []
+    return partitions[coordinatorPartition(transactionalId, partitions.length)]
+  }
+
+  #refusal(node: number, transactionalId: string): number {
+    const log = this.#logOf(transactionalId)
+    if (log?.leader !== node) return errorCode.NOT_COORDINATOR
+    return log.isLoading ? errorCode.COORDINATOR_LOAD_IN_PROGRESS : errorCode.NONE
   }
 
   #create(transactionalId: string, timeoutMs: number): Transaction {
