@@ -38,14 +38,19 @@ function countDefect({ m, k, x }: Pick<Partition, 'm' | 'k' | 'x'>): string | nu
 }
 
 /** As the scripts that read from buckets or write to them go on. */
-export function bucketDefect({ m, b }: Partition, names: ReadonlySet<string>): Lost | null {
+export function bucketDefect(store: Partition, names: ReadonlySet<string>): Lost | null {
   for (const name of names) {
-    const known = m.get(`b:${name}`)
-    const found = b.get(name)?.size ?? 0
-    if (known !== undefined && known !== String(found))
-      return { code: scriptCode.LOST, reason: `bucket ${name} has ${found} entries, not ${known}` }
+    const known = store.m.get(`b:${name}`)
+    const found = store.b.get(name)?.size ?? 0
+    if (known !== undefined && known !== String(found)) return lost(store, `bucket ${name} has ${found} entries, not ${known}`)
   }
   return null
+}
+
+/** Whoever acquires the store next looks at no bucket: the verdict has to stand there, or it would be trusted again and again. */
+export function lost({ m }: Partition, reason: string): Lost {
+  m.set('marker', 'rebuilding')
+  return { code: scriptCode.LOST, reason }
 }
 
 /** By hex digits. */

@@ -13,6 +13,7 @@ import {
   defectOf,
   distrust,
   entriesIn,
+  lost,
   pageOf,
   type Partition,
   put,
@@ -109,7 +110,7 @@ export class ScriptedStore implements StoreScripts {
       const page = names.slice(0, this.pageMax)
       const uncounted = page.find((name) => !store.m.has(`b:${name}`))
       const reason = `the number of entries of bucket ${uncounted} is unknown`
-      const defect = defectOf(store, epoch, [at]) ?? (uncounted === undefined ? null : { code: scriptCode.LOST, reason })
+      const defect = defectOf(store, epoch, [at]) ?? (uncounted === undefined ? null : lost(store, reason))
       const sizeOf = (name: string) => ({ bucket: Buffer.from(name, 'hex'), entries: Number(store.m.get(`b:${name}`)) })
       return defect ?? { code: scriptCode.OK, value: { keyed: store.k.size, buckets: page.map(sizeOf) } }
     })

@@ -284,6 +284,33 @@ function noticesLosses(underTest: () => StoreUnderTest): void {
     await assert.rejects(handle.apply({ from: at(2), to: at(3), writes: [putIn(1, 'd', '4')] }), StoreLostError)
   })
 
+  for (const kind of ['load', 'scan', 'apply'] as const) {
+    durably(
+      underTest,
+      `the loss of a bucket, noticed by ${kind}, is known to whoever acquires the store next`,
+      async (backend, faults) => {
+        const id = newId()
+        const writes = [putIn(1, 'a', '1'), putIn(2, 'b', '2')]
+        const handle = await emptyStore(backend, id)
+        await handle.apply({ from: zero, to: at(1), writes })
+        await faults.loseBucket(id, hex(1))
+        const bucket = Buffer.from(hex(1), 'hex')
+        const notice = {
+          load: () => handle.load(at(1), [{ bucket, key: Buffer.from('a') }]),
+          scan: () => handle.scan(at(1), { bucket, cursor: null, entriesMax: 10 }),
+          apply: () => handle.apply({ from: at(1), to: at(2), writes: [putIn(1, 'c', '3')] }),
+        }
+        await assert.rejects(async () => notice[kind](), StoreLostError)
+        const next = await backend.acquire(id, topic)
+        assert.equal(next.marker, null)
+        await next.rebuild(0)
+        await next.apply({ from: zero, to: at(1), writes })
+        const contents = { entries: {}, buckets: { [hex(1)]: { a: '1' }, [hex(2)]: { b: '2' } } }
+        assert.deepEqual(await faults.contents(id), contents)
+      },
+    )
+  }
+
   durably(underTest, 'a rebuild that was broken off is never taken for a store', async (backend, faults) => {
     const id = newId()
     const handle = await emptyStore(backend, id)

@@ -43,6 +43,8 @@ for i = FIRST_BUCKET, #KEYS do
   local name = ARGV[FIRST_NAME + i - FIRST_BUCKET]
   local known, found = redis.call('HGET', meta, 'b:' .. name), redis.call('HLEN', KEYS[i])
   if known and tonumber(known) ~= found then
+    -- Whoever acquires the store next looks at no bucket: the verdict has to stand there, or it would be trusted again and again.
+    redis.call('HSET', meta, 'marker', 'rebuilding')
     return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. known }
   end
   if not known and found > 0 then leftovers[#leftovers + 1] = KEYS[i] end

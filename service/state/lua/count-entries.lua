@@ -36,6 +36,10 @@ local fields = {}
 for i = 1, #names do fields[i] = 'b:' .. names[i] end
 local counts = redis.call('HMGET', meta, unpack(fields))
 for i = 1, #names do
-  if not counts[i] then return { LOST, 'the number of entries of bucket ' .. names[i] .. ' is unknown' } end
+  if not counts[i] then
+    -- Whoever acquires the store next looks at no bucket: the verdict has to stand there.
+    redis.call('HSET', meta, 'marker', 'rebuilding')
+    return { LOST, 'the number of entries of bucket ' .. names[i] .. ' is unknown' }
+  end
 end
 return { OK, names, counts, entryCount }

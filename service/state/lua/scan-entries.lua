@@ -46,6 +46,8 @@ if name ~= '' then
   if not held[5] then return { OK, '0', {} } end
   local found = redis.call('HLEN', bucket)
   if tonumber(held[5]) ~= found then
+    -- Whoever acquires the store next looks at no bucket: the verdict has to stand there, or it would be trusted again and again.
+    redis.call('HSET', meta, 'marker', 'rebuilding')
     return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. held[5] }
   end
   target = bucket
