@@ -16,9 +16,9 @@ import type { WorkerParts, WorkerSettings } from './worker-parts.ts'
 
 export interface LocalProcessParts extends Prepared {
   readonly clock: Clock
-  /** A connection of this process' own; closing it is its death. */
-  readonly wire: Wire
-  readonly openBackend: () => StoreBackend
+  /** Connections of this process' own, or of each of its workers, as threads have them; closing them is its death. */
+  readonly wire: Wire | ((worker: number) => Wire)
+  readonly openBackend: (worker: number) => StoreBackend
   readonly openTrigger: () => Trigger
   readonly settings: WorkerSettings
   /** Null: dynamic membership, under a random transactional id. */
@@ -38,29 +38,32 @@ const nothing = () => {}
 
 /** A supervisor whose workers run in this thread. */
 export function localProcess(parts: LocalProcessParts): Supervisor {
-  const { plan, topics, tables, clock, wire, settings, membership, log = silentLog, metrics = noMetrics } = parts
+  const { plan, topics, tables, clock, settings, membership, log = silentLog, metrics = noMetrics } = parts
   return new Supervisor({
     workers: parts.workers ?? 1,
     clock,
     log,
     shutdownTimeoutMs: parts.shutdownTimeoutMs,
     watchEveryMs: Math.max(100, membership.batchTimeoutMs / 4),
-    openSeat: (worker, fail) =>
-      openSeat(
+    openSeat: (worker, fail) => {
+      const wire = typeof parts.wire === 'function' ? parts.wire(worker) : parts.wire
+      return openSeat(
         {
           ...parts,
+          wire,
           log,
           onRows: parts.onRows ?? nothing,
           openChannel: (ids, flags, receive) => {
             const { registry = null, outside } = parts
             const registries = outside === undefined ? { registry } : { registry, outside }
-            const own = { backend: parts.openBackend(), trigger: parts.openTrigger(), cut: parts.cut ?? cut, ...registries }
-            const worker = { plan, topics, tables, ids, settings, wire, clock, log, metrics, flags, ...own }
-            return localChannel(worker, receive, () => wire.close())
+            const own = { backend: parts.openBackend(worker), trigger: parts.openTrigger(), cut: parts.cut ?? cut, ...registries }
+            const given = { plan, topics, tables, ids, settings, wire, clock, log, metrics, flags, ...own }
+            return localChannel(given, receive, () => wire.close())
           },
         },
         worker,
         fail,
-      ),
+      )
+    },
   })
 }

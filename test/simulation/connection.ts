@@ -1,16 +1,28 @@
 /** One connection of a simulated process: calls wait here until the schedule lets each take effect, and later be answered, in order. */
+import type { Api } from '../../service/kafka/wire/messages.ts'
 
 export type CallState = 'sent' | 'working' | 'answered'
+
+/** What a call came to: an answer, or an error that the port throws. */
+export type Outcome = { readonly value: unknown } | { readonly error: unknown }
+
+/** A request to Kafka as it was sent. */
+export interface SentRequest {
+  readonly api: Api
+  readonly body: unknown
+}
 
 /** One call of a port. */
 export interface Call {
   /** For the trace: the request, script or store call. */
   readonly name: string
+  /** Null for a call of the store. */
+  readonly request: SentRequest | null
   state: CallState
   /** Lets it take effect. `late`: for a caller that is gone or has given it up. */
   readonly effect: (late: boolean) => Promise<unknown>
   readonly answered: { resolve(value: unknown): void; reject(error: unknown): void }
-  outcome: { readonly value: unknown } | { readonly error: unknown } | null
+  outcome: Outcome | null
 }
 
 /** What may happen next on a connection. */
@@ -44,9 +56,12 @@ export class Connection {
     return this.#calls.includes(call)
   }
 
-  send(name: string, effect: (late: boolean) => Promise<unknown>): { readonly call: Call; readonly answer: Promise<unknown> } {
+  send(
+    { name, request }: Pick<Call, 'name' | 'request'>,
+    effect: Call['effect'],
+  ): { readonly call: Call; readonly answer: Promise<unknown> } {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const call: Call = { name, state: 'sent', effect, answered: { resolve, reject }, outcome: null }
+    const call: Call = { name, request, state: 'sent', effect, answered: { resolve, reject }, outcome: null }
     this.#calls.push(call)
     return { call, answer: promise }
   }
@@ -61,18 +76,19 @@ export class Connection {
     if (next !== undefined) to.push({ connection: this, call: next, phase: 'effect' })
   }
 
-  takeEffect(call: Call): void {
+  /** @param alter what becomes of the answer on its way */
+  takeEffect(call: Call, alter: (answer: unknown) => unknown = (answer) => answer): void {
     call.state = 'working'
     call.effect(false).then(
-      (value) => {
-        call.state = 'answered'
-        call.outcome = { value }
-      },
-      (error: unknown) => {
-        call.state = 'answered'
-        call.outcome = { error }
-      },
+      (value) => this.refuse(call, { value: alter(value) }),
+      (error: unknown) => this.refuse(call, { error }),
     )
+  }
+
+  /** The server answers, and does nothing. */
+  refuse(call: Call, outcome: Outcome): void {
+    call.state = 'answered'
+    call.outcome = outcome
   }
 
   answer(call: Call): void {

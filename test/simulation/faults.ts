@@ -1,8 +1,10 @@
 /** The faults that happen around the processes, one function each; the schedule says when. */
+import { standStill } from './call-faults.ts'
 import type { EventFault, Scenario } from './scenario.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { SimulatedCluster } from './simulated-cluster.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
+import type { Strangers } from './strangers.ts'
 import type { Trace } from './trace.ts'
 
 /** What a fault can get hold of. */
@@ -13,8 +15,11 @@ export interface FaultStage {
   readonly trace: Trace
   /** Those that live, and those that are about to end. */
   readonly processes: readonly SimulatedProcess[]
+  readonly strangers: Strangers
   /** How many reasons there are for the store to be away. */
   storeAway: number
+  /** How many reasons there are for the store to take nothing in. */
+  storeFull: number
   start(place: number): void
   /** kill -9: nothing of it takes effect any more, but for what is on its way already. */
   kill(process: SimulatedProcess, how: string): void
@@ -38,16 +43,17 @@ const onScriptedStore =
     if (stage.scenario.store === 'scripted') act(stage)
   }
 
-const pause = (kind: 'stopped' | 'cut-off') =>
+const pause = (kind: 'stopped' | 'cut-off' | 'blocked', forMs: readonly number[]) =>
   onSomeProcess((stage, process) => {
     if (process.ports.pause !== 'none') return
-    const ms = stage.random.pick([200, 4000, 9000, 15_000])
+    const ms = stage.random.pick(forMs)
     stage.trace.add(process.name, `-- ${kind} for ${ms} ms`)
-    process.ports.pause = kind
-    stage.later(ms, () => {
-      process.ports.pause = 'none'
-    })
+    standStill(stage, process, kind, ms)
   })
+
+/** Of those that join and leave, so many are there at once. */
+const guestsMax = 2
+const hourMs = 3_600_000
 
 export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
   kill: onSomeProcess((stage, process) => {
@@ -59,8 +65,34 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
     process.stopGracefully()
   }),
 
-  pause: pause('stopped'),
-  'cut-off': pause('cut-off'),
+  pause: pause('stopped', [200, 4000, 9000, 15_000]),
+  'cut-off': pause('cut-off', [200, 4000, 9000, 15_000]),
+  /** Past the last of them the worker is taken for hung (P17). */
+  'slow-code': pause('blocked', [1000, 8000, 15_000, 30_000]),
+
+  /** Once a second for a while somebody joins the group, or leaves it in one way or another. */
+  storm: (stage) => {
+    const { scenario, random, trace } = stage
+    const guest = scenario.processes.length
+    const seconds = random.between(3, 10)
+    trace.add('group', `-- somebody joins or leaves each second, ${seconds} times`)
+    for (let second = 0; second < seconds; second++) {
+      stage.later(1000 * second, () => {
+        const guests = stage.processes.filter(({ place, ended }) => place >= guest && ended === null)
+        const leaving = random.chance(0.5) ? guests.find(({ isStopping }) => !isStopping) : undefined
+        if (leaving === undefined && guests.length < guestsMax) return stage.start(guest + second)
+        if (leaving === undefined) return
+        if (random.chance(0.3)) return stage.kill(leaving, 'killed')
+        trace.add(leaving.name, '-- stops gracefully')
+        leaving.stopGracefully()
+      })
+    }
+  },
+
+  'jump-clock': onSomeProcess(({ random, trace }, { name, ports }) => {
+    ports.skewMs = random.pick([-hourMs, 0, hourMs])
+    trace.add(name, `-- its wall clock is ${ports.skewMs} ms ahead`)
+  }),
 
   /** A rolling update that overlaps: the new process of a place begins while the old one lives. */
   twin: onSomeProcess((stage, process) => {
@@ -76,17 +108,24 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
 
   'lose-store-key': onScriptedStore(({ cluster, trace, random }) => {
     const store = random.pick(cluster.stores())
-    const key = random.pick(['m', 'k'] as const)
+    const buckets = [...cluster.store.bucketEntries(store).keys()]
+    const key = random.pick(['m', 'k', 'x', ...buckets.slice(0, 2)])
     trace.add('store', `-- loses the key ${key} of ${store.store}-${store.partition}`)
-    cluster.store.loseKey(store, key)
+    if (key === 'm' || key === 'k' || key === 'x') cluster.store.loseKey(store, key)
+    else cluster.store.loseBucket(store, key)
   }),
 
   'lose-store-entry': onScriptedStore(({ cluster, trace, random }) => {
     const store = random.pick(cluster.stores())
-    const key = [...cluster.store.entries(store).keys()][0]
-    if (key === undefined) return
+    const keyed = [...cluster.store.entries(store).keys()].map((key) => ({ key, bucket: null }))
+    const bucketed = [...cluster.store.bucketEntries(store)].flatMap(([bucket, entries]) =>
+      [...entries.keys()].map((key) => ({ key, bucket: Buffer.from(bucket, 'hex') })),
+    )
+    const entries = [...keyed, ...bucketed]
+    if (entries.length === 0) return
+    const { key, bucket } = random.pick(entries)
     trace.add('store', `-- loses an entry of ${store.store}-${store.partition}`)
-    cluster.store.loseEntry(store, Buffer.from(key, 'latin1'))
+    cluster.store.loseEntry(store, Buffer.from(key, 'latin1'), bucket)
   }),
 
   /** A failover to a replica that lags behind. */
@@ -109,12 +148,53 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
     })
   }),
 
+  'store-full': onScriptedStore((stage) => {
+    const ms = stage.random.pick([100, 2000, 8000])
+    stage.trace.add('store', `-- out of memory for ${ms} ms`)
+    stage.storeFull += 1
+    stage.later(ms, () => {
+      stage.storeFull -= 1
+    })
+  }),
+
   'move-leader': ({ cluster, trace, random, scenario }) => {
     if (scenario.brokers < 2) return
     const { topic, partition } = random.pick(cluster.movable())
     const node = random.pick(cluster.kafka.nodes)
     trace.add('kafka', `-- ${node} leads ${topic}-${partition}`)
     cluster.kafka.moveLeader(topic, partition, node)
+  },
+
+  /** The new one reads its log first, which takes a while. */
+  'move-coordinator': ({ cluster, trace, random }) => {
+    const { topic, partition } = random.pick(cluster.coordinators())
+    const node = random.pick(cluster.kafka.nodes)
+    const loadingMs = random.pick([0, 50, 1000])
+    trace.add('kafka', `-- ${node} coordinates ${topic}-${partition}, after ${loadingMs} ms`)
+    cluster.kafka.moveLeader(topic, partition, node, { loadingMs })
+  },
+
+  /** Somebody else writes to the input, in a transaction that stays open for a while. */
+  'open-transaction': (stage) => {
+    const { strangers, random, trace } = stage
+    const ms = random.pick([10, 1000, 9000])
+    const outcome = random.chance(0.5) ? 'commit' : 'abort'
+    if (strangers.isExhausted) return
+    const stranger = strangers.begin()
+    trace.add('input', `-- the transaction ${stranger.name} is open for ${ms} ms`)
+    stage.later(ms, () => {
+      trace.add('input', `-- ${stranger.name}: ${outcome}`)
+      strangers.end(stranger, outcome)
+    })
+  },
+
+  /** Retention, or somebody who tidies up. */
+  'delete-read-input': ({ cluster, trace, random }) => {
+    const { topic, partition } = random.pick(cluster.partitions(cluster.simulated.inputs))
+    const upTo = cluster.committedOffset(topic, partition)
+    if (upTo <= cluster.kafka.startOffset(topic, partition)) return
+    trace.add('kafka', `-- deletes ${topic}-${partition} before ${upTo}`)
+    cluster.kafka.deleteRecords(topic, partition, upTo)
   },
 
   compact: ({ cluster, trace, random }) => {

@@ -53,7 +53,7 @@ export class ConcurrentReader {
   read(): void {
     for (const { topic, partition } of this.#cluster.partitions(this.#cluster.simulated.outputs)) {
       const place = `${topic}-${partition}`
-      const now = this.#cluster.committed(topic, partition)
+      const now = this.#cluster.readCommitted(topic, partition)
       const before = this.#seen.get(place) ?? []
       assert.deepEqual(now.slice(0, before.length), before, `${place}: a reader saw what later readers do not`)
       this.#seen.set(place, now)

@@ -393,6 +393,9 @@ function idleBySilence(): () => void {
   return () => undo.forEach((each) => each())
 }
 
+/** A planted bug has to show within so many schedules. */
+export const schedulesMax = 60
+
 /** By the rule that was taken out. */
 export const plantedBugs: Readonly<Record<string, Plant>> = {
   'commit before produce': { wire: committingFirst, scenario: withFaults(['crash', 'kill']) },

@@ -4,7 +4,17 @@ import { SeededRandom } from './seeded-random.ts'
 import type { TopologyName } from './simulated-topologies.ts'
 
 /** Faults of one call of a port, when it is about to take effect or to be answered. */
-export const callFaults = ['crash', 'lost-request', 'lost-answer', 'late-effect', 'slow-connection'] as const
+export const callFaults = [
+  'crash',
+  'stand-still',
+  'lost-request',
+  'lost-answer',
+  'late-effect',
+  'repeated',
+  'refused',
+  'slow-connection',
+  'held',
+] as const
 export type CallFault = (typeof callFaults)[number]
 
 /** What else happens to the processes, to Kafka and to the store. */
@@ -14,12 +24,19 @@ export const eventFaults = [
   'pause',
   'cut-off',
   'twin',
+  'slow-code',
+  'storm',
+  'jump-clock',
   'lose-store',
   'lose-store-key',
   'lose-store-entry',
   'set-store-back',
   'store-away',
+  'store-full',
   'move-leader',
+  'move-coordinator',
+  'open-transaction',
+  'delete-read-input',
   'compact',
   'lose-offsets',
   'forget-transactional-id',
@@ -45,12 +62,46 @@ export interface Scenario {
   readonly applyQueueBytesMax: number
   readonly keys: readonly string[]
   readonly recordsPerKey: number
+  /** In each process. */
+  readonly workers: number
   readonly faults: ReadonlySet<Fault>
   /** How likely a fault is at an important call. */
   readonly callFaultRate: number
+  /** Calls of this name meet with a fault above all, so that the rare ones do at all; null: none. */
+  readonly focus: string | null
+  /** Retention takes records that nobody has read: the processes have to stop with a message. */
+  readonly losesInput: boolean
   /** How likely an event is at a step. */
   readonly eventRate: number
 }
+
+/** Every request of a running process, and every script of a store. */
+const focuses: readonly string[] = [
+  'Metadata',
+  'FindCoordinator',
+  'Produce',
+  'Fetch',
+  'ListOffsets',
+  'OffsetForLeaderEpoch',
+  'DeleteRecords',
+  'InitProducerId',
+  'TxnOffsetCommit',
+  'EndTxn',
+  'DescribeProducers',
+  'ListTransactions',
+  'OffsetFetch',
+  'OffsetCommit',
+  'JoinGroup',
+  'SyncGroup',
+  'Heartbeat',
+  'LeaveGroup',
+  'acquire',
+  'load',
+  'counts',
+  'scan',
+  'apply',
+  'rebuild',
+]
 
 /** Of so many seeds one runs windows, of either kind in turn, and one rankings. */
 const turnOfSeeds = 7
@@ -85,7 +136,10 @@ export function scenarioOf(seed: number): Scenario {
     applyQueueBytesMax: random.pick([100, 1 << 20]),
     keys,
     recordsPerKey: random.between(4, 16),
+    workers: random.chance(0.2) ? 2 : 1,
     faults: new Set<Fault>(faults),
+    focus: random.chance(0.4) ? random.pick(focuses) : null,
+    losesInput: random.chance(0.03),
     callFaultRate: random.pick([0.005, 0.02, 0.06]),
     eventRate: random.pick([0.01, 0.02, 0.04]),
     transactionTimeoutMs: random.pick([10_000, 60_000]),

@@ -8,6 +8,7 @@ import type { Wire } from '../../service/kafka/wire/wire.ts'
 import { silentLog } from '../../service/log.ts'
 import type { ManualClock } from '../../service/memory/manual-clock.ts'
 import { MemoryKafka } from '../../service/memory/memory-kafka.ts'
+import { coordinatorPartition, offsetsTopic, transactionsTopic } from '../../service/memory/topics.ts'
 import { type Prepared, prepare } from '../../service/runtime/start-up.ts'
 import { ScriptedStore } from '../../service/state/scripted-store.ts'
 import type { StoreId } from '../../service/state/store-backend.ts'
@@ -18,11 +19,18 @@ import { type OutputRecord, type SimulatedTopology, simulatedTopologies } from '
 export const application = 'sim'
 /** Of the trigger that makes batches at fixed times. */
 export const everyMs = 100
-const offsetsTopic = '__consumer_offsets'
-const transactionsTopic = '__transaction_state'
+/** Of the offsets topic and of the transactions topic. */
+const internalPartitions = 5
 
 export interface StorePartition extends StoreId {
   readonly changelog: string
+}
+
+export interface PlacedValue {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly value: unknown
 }
 
 export class SimulatedCluster {
@@ -32,6 +40,8 @@ export class SimulatedCluster {
   readonly prepared: Prepared
   /** Of each key, the number of its last record. */
   readonly last = new Map<string, number>()
+  /** What was ever written to the input, by partition and offset. */
+  readonly #input = new Map<string, Map<number, OutputRecord>>()
   readonly #transactionalIds = new Set<string>()
   readonly #scenario: Scenario
   readonly #clock: ManualClock
@@ -43,12 +53,12 @@ export class SimulatedCluster {
     this.kafka = kafka
     this.prepared = prepared
     this.simulated = simulatedTopologies[scenario.topology]
-    this.#wire = kafka.wire('input')
+    this.#wire = kafka.wire('monitor')
   }
 
   static async open(scenario: Scenario, clock: ManualClock): Promise<SimulatedCluster> {
     const { brokers, partitions, markerDelayMs, firstProducerEpoch } = scenario
-    const kafka = new MemoryKafka({ clock, brokers, markerDelayMs, firstProducerEpoch })
+    const kafka = new MemoryKafka({ clock, brokers, markerDelayMs, firstProducerEpoch, internalPartitions })
     const { topology, inputs, outputs } = simulatedTopologies[scenario.topology]
     for (const topic of [...inputs, ...outputs]) kafka.createTopic(topic, { partitions })
     const wire = kafka.wire('start')
@@ -62,17 +72,26 @@ export class SimulatedCluster {
   /** Appends the next record of a key. */
   append(key: string): void {
     const n = (this.last.get(key) ?? 0) + 1
-    this.last.set(key, n)
+    const { topic, partition, batch, value } = this.record(key, n)
+    const nobody = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false } as const
+    const offset = this.kafka.append(topic, partition, batch.finish({ ...nobody, compression: 'none' }))
+    this.committed(key, n, { topic, partition, offset, value })
+  }
+
+  /** The n-th record of a key, for its partition. */
+  record(key: string, n: number) {
     const { topic, value } = this.simulated.record(key, n)
     const batch = new RecordBatchBuilder()
     batch.append(key, JSON.stringify(value), this.#clock.now())
-    const nobody = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false } as const
-    const records = batch.finish({ ...nobody, compression: 'none' })
-    const partition = partitionForKey(Buffer.from(key), this.#scenario.partitions)
-    const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
-    // Only the leader takes it; the others refuse.
-    for (const node of this.kafka.nodes)
-      void this.#wire.request(node, 'input', 'Produce', { transactionalId: null, acks: -1, timeoutMs: 1000, topicData })
+    return { topic, partition: partitionForKey(Buffer.from(key), this.#scenario.partitions), batch, value }
+  }
+
+  /** The n-th record of a key is there for readers of committed records. */
+  committed(key: string, n: number, { topic, partition, offset, value }: PlacedValue): void {
+    this.last.set(key, n)
+    const place = `${topic}-${partition}`
+    const records = this.#input.get(place) ?? new Map<number, OutputRecord>()
+    this.#input.set(place, records.set(offset, { key, value }))
   }
 
   /** Of static processes: those of others are as good as forgotten when these end. */
@@ -111,20 +130,16 @@ export class SimulatedCluster {
   }
 
   /** What a reader of committed records sees of a partition, as text. */
-  committed(topic: string, partition: number): readonly string[] {
+  readCommitted(topic: string, partition: number): readonly string[] {
     const columns = this.kafka.records(topic, partition, 'committed')
     return Array.from({ length: columns.count }, (_, i) => [columns.offsets[i], columns.key(i), columns.value(i)].join(' '))
   }
 
-  /** Records of an input topic, by partition. */
+  /** Everything that was ever written to an input topic and committed, by partition. */
   inputs(topic: string): readonly (readonly OutputRecord[])[] {
-    return this.partitions([topic]).map(({ partition }) => {
-      const columns = this.kafka.records(topic, partition, 'committed')
-      return Array.from({ length: columns.count }, (_, i) => ({
-        key: columns.key(i)?.toString() ?? '',
-        value: JSON.parse(columns.value(i)?.toString() ?? 'null'),
-      }))
-    })
+    return this.partitions([topic]).map(({ partition }) =>
+      [...(this.#input.get(`${topic}-${partition}`) ?? [])].toSorted(([a], [b]) => a - b).map(([, record]) => record),
+    )
   }
 
   /** Committed records of an output topic, by key. */
@@ -192,11 +207,21 @@ export class SimulatedCluster {
       .filter(({ committed, end }) => committed !== end)
   }
 
+  /** Where the group has committed to; 0 where it has not. */
+  committedOffset(topic: string, partition: number): number {
+    const offsets = this.kafka.offsets(application)
+    return offsets.find((one) => one.topic === topic && one.partition === partition)?.offset ?? 0
+  }
+
   /** Leaders that can move: those of all topics, and the coordinators. */
   movable(): readonly { readonly topic: string; readonly partition: number }[] {
-    const internal = [offsetsTopic, transactionsTopic].flatMap((topic) =>
-      Array.from({ length: 5 }, (_, partition) => ({ topic, partition })),
-    )
-    return [...this.partitions(), ...internal]
+    return [...this.partitions(), ...this.coordinators()]
+  }
+
+  /** Partitions whose leaders coordinate the group and the transactions. */
+  coordinators(): readonly { readonly topic: string; readonly partition: number }[] {
+    const ofGroup = { topic: offsetsTopic, partition: coordinatorPartition(application, internalPartitions) }
+    const ofTransactions = Array.from({ length: internalPartitions }, (_, partition) => ({ topic: transactionsTopic, partition }))
+    return [ofGroup, ofGroup, ...ofTransactions]
   }
 }

@@ -4,7 +4,7 @@ import { ConnectionError, StoreUnavailableError } from '../../service/errors.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
 import type { NodeId, RequestOptions, Wire } from '../../service/kafka/wire/wire.ts'
 import type { Chunk, EntryKey, Marker, ScanRange, StoreBackend, StoreHandle, StoreId } from '../../service/state/store-backend.ts'
-import { type Call, Connection, type ConnectionStep } from './connection.ts'
+import { type Call, Connection, type ConnectionStep, type SentRequest } from './connection.ts'
 
 /** Somebody whose time has come, and who has not been told yet. */
 export interface Wake {
@@ -12,8 +12,11 @@ export interface Wake {
   readonly wake: () => void
 }
 
-/** `stopped`: nothing of it runs, what it has sent arrives. `cut-off`: what it has sent waits as well. */
-export type Pause = 'none' | 'stopped' | 'cut-off'
+/**
+ * `stopped`: nothing of it runs, what it has sent arrives. `cut-off`: what it has sent waits as well. `blocked`: its workers stand still,
+ * as in a function of the user that takes long, and its memberships do not.
+ */
+export type Pause = 'none' | 'stopped' | 'cut-off' | 'blocked'
 
 const aVeryLongTimeMs = 1e12
 const never = <T>(): Promise<T> => new Promise<T>(() => {})
@@ -25,14 +28,19 @@ export interface PortsOptions {
   readonly wire: Wire
   /** The way that requests take which arrive after their sender is gone. */
   readonly lateWire: Wire
-  readonly requestTimeoutMs?: number
+  /** Somebody has given up waiting; what was under way to the servers may still arrive. */
+  readonly onGivenUp: (calls: readonly Call[]) => void
 }
+
+/** Of connections that a thread of its own serves. */
+const ofMembership = /\/(join|heartbeat)-|\/meta/
 
 export class SimulatedPorts {
   pause: Pause = 'none'
+  /** By how much its wall clock is ahead of the true one, in milliseconds. */
+  skewMs = 0
   readonly wakes: Wake[] = []
   readonly clock: Clock
-  readonly wire: Wire
   readonly #options: PortsOptions
   readonly #connections = new Map<string, Connection>()
   readonly #sleeping = new Set<AbortController>()
@@ -43,29 +51,37 @@ export class SimulatedPorts {
     this.#options = options
     const { clock } = options
     this.clock = {
-      now: () => clock.now(),
+      now: () => clock.now() + this.skewMs,
       monotonic: () => clock.monotonic(),
       random: () => clock.random(),
       id: () => clock.id(),
       sleep: (ms, signal) => this.#sleep(ms, signal, `wake after ${Math.round(ms)} ms`),
     }
-    this.wire = new ParkedWire(this, options)
+  }
+
+  /** Connections of a worker's own. */
+  wire(worker: number): Wire {
+    return new ParkedWire(this, this.#options, prefixOf(worker))
   }
 
   get isDead(): boolean {
     return this.#isDead
   }
 
-  backend(inner: StoreBackend): StoreBackend {
-    return new ParkedBackend(this, inner)
+  backend(inner: StoreBackend, worker: number): StoreBackend {
+    return new ParkedBackend(this, inner, `${prefixOf(worker)}store`)
   }
 
   /** What may happen next. */
   steps(): { readonly calls: readonly ConnectionStep[]; readonly wakes: readonly Wake[] } {
     const calls: ConnectionStep[] = []
-    const answers = this.pause === 'none'
-    for (const connection of this.#connections.values()) connection.steps(calls, { effects: this.pause !== 'cut-off', answers })
-    return { calls, wakes: answers ? this.wakes : [] }
+    const { pause } = this
+    const isAwake = pause === 'none' || pause === 'blocked'
+    for (const connection of this.#connections.values()) {
+      const answers = pause === 'blocked' ? ofMembership.test(connection.name) : isAwake
+      connection.steps(calls, { effects: pause !== 'cut-off', answers })
+    }
+    return { calls, wakes: isAwake ? this.wakes : [] }
   }
 
   /** Nothing holds it back any more. */
@@ -97,6 +113,7 @@ export class SimulatedPorts {
     to: {
       readonly connection: string
       readonly name: string
+      readonly request: SentRequest | null
       readonly lost: (name: string) => Error
       readonly timeoutMs?: number
     },
@@ -104,13 +121,14 @@ export class SimulatedPorts {
   ): Promise<T> {
     if (this.#isDead) return never()
     const connection = this.#connectionTo(to.connection, to.lost)
-    const { call, answer } = connection.send(to.name, (late) => effect(late, connection.id))
+    const { call, answer } = connection.send(to, (late) => effect(late, connection.id))
     if (to.timeoutMs !== undefined) void this.#timeOut(connection, call, answer, to.timeoutMs)
     return answer as Promise<T>
   }
 
-  breakAll(): void {
-    for (const connection of this.#connections.values()) this.breakConnection(connection)
+  /** Breaks the connections whose names begin so. */
+  breakAll(prefix: string): void {
+    for (const connection of this.#connections.values()) if (connection.name.startsWith(prefix)) this.breakConnection(connection)
   }
 
   #connectionTo(name: string, lost: (name: string) => Error): Connection {
@@ -131,7 +149,8 @@ export class SimulatedPorts {
       () => over.abort(over),
     )
     await this.#sleep(timeoutMs, over.signal, `time-out of ${call.name}`)
-    if (!over.signal.aborted && connection.has(call) && call.state !== 'answered') this.breakConnection(connection)
+    if (!over.signal.aborted && connection.has(call) && call.state !== 'answered')
+      this.#options.onGivenUp(this.breakConnection(connection))
   }
 
   #sleep(ms: number, signal: AbortSignal | undefined, name: string): Promise<void> {
@@ -165,15 +184,20 @@ export class SimulatedPorts {
 }
 
 const timeoutMsDefault = 30_000
+/** Before the names of a worker's connections. */
+const prefixOf = (worker: number): string => `w${worker} `
 
 class ParkedWire implements Wire {
   readonly #ports: SimulatedPorts
   readonly #options: PortsOptions
+  /** Before the names of its connections. */
+  readonly #prefix: string
   #isClosed = false
 
-  constructor(ports: SimulatedPorts, options: PortsOptions) {
+  constructor(ports: SimulatedPorts, options: PortsOptions, prefix: string) {
     this.#ports = ports
     this.#options = options
+    this.#prefix = prefix
   }
 
   request<A extends Api>(
@@ -187,14 +211,21 @@ class ParkedWire implements Wire {
     const { wire, lateWire } = this.#options
     const sent = copyOfBody(api, body)
     const { timeoutMs = timeoutMsDefault } = options
-    return this.#ports.call({ connection: `${node}/${purpose}`, name: api, lost: lostRequest, timeoutMs }, (late, connection) =>
+    const to = {
+      connection: `${this.#prefix}${node}/${purpose}`,
+      name: api,
+      request: { api, body: sent },
+      lost: lostRequest,
+      timeoutMs,
+    }
+    return this.#ports.call(to, (late, connection) =>
       (late ? lateWire : wire).request(node, late ? `late ${connection}` : connection, api, sent, { timeoutMs: aVeryLongTimeMs }),
     )
   }
 
   close(): Promise<void> {
     this.#isClosed = true
-    this.#ports.breakAll()
+    this.#ports.breakAll(this.#prefix)
     return Promise.resolve()
   }
 }
@@ -216,27 +247,26 @@ function copyOfBody<A extends Api>(api: A, body: RequestOf<A>): RequestOf<A> {
   return { ...rest, topicData: copied } as unknown as RequestOf<A>
 }
 
-const storeConnection = 'store'
-
 class ParkedBackend implements StoreBackend {
   readonly kind: string
   readonly durable: boolean
   readonly #ports: SimulatedPorts
   readonly #inner: StoreBackend
+  readonly #connection: string
 
-  constructor(ports: SimulatedPorts, inner: StoreBackend) {
+  constructor(ports: SimulatedPorts, inner: StoreBackend, connection: string) {
     this.#ports = ports
     this.#inner = inner
+    this.#connection = connection
     this.kind = inner.kind
     this.durable = inner.durable
   }
 
   async acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle> {
-    const name = `acquire ${id.store}-${id.partition}`
-    const handle = await this.#ports.call({ connection: storeConnection, name, lost: lostCall }, () =>
-      this.#inner.acquire(id, changelogTopicId),
-    )
-    return parkedHandle(this.#ports, handle)
+    const connection = this.#connection
+    const parked = <T>(what: string, act: () => Promise<T>): Promise<T> =>
+      this.#ports.call({ connection, name: `${what} ${id.store}-${id.partition}`, request: null, lost: lostCall }, act)
+    return parkedHandle(await parked('acquire', () => this.#inner.acquire(id, changelogTopicId)), parked)
   }
 
   close(): Promise<void> {
@@ -244,10 +274,8 @@ class ParkedBackend implements StoreBackend {
   }
 }
 
-function parkedHandle(ports: SimulatedPorts, inner: StoreHandle): StoreHandle {
+function parkedHandle(inner: StoreHandle, parked: <T>(what: string, act: () => Promise<T>) => Promise<T>): StoreHandle {
   const { id, marker, untrusted } = inner
-  const parked = <T>(what: string, act: () => Promise<T>): Promise<T> =>
-    ports.call({ connection: storeConnection, name: `${what} ${id.store}-${id.partition}`, lost: lostCall }, act)
   return {
     id,
     marker,

@@ -28,6 +28,8 @@ export interface ProcessOptions {
   /** A defect planted between the process and its wire. */
   readonly plantWire: (wire: Wire) => Wire
   readonly log: (name: string) => Log
+  /** As of the ports. */
+  readonly onGivenUp: (calls: readonly Call[]) => void
 }
 
 export const sessionTimeoutMs = 6000
@@ -55,8 +57,9 @@ export class SimulatedProcess {
     this.#supervisor = localProcess({
       ...prepared,
       clock,
-      wire: options.plantWire(this.ports.wire),
-      openBackend: () => this.ports.backend(options.backend(clock)),
+      wire: (worker) => options.plantWire(this.ports.wire(worker)),
+      workers: scenario.workers,
+      openBackend: (worker) => this.ports.backend(options.backend(clock), worker),
       openTrigger: () => (scenario.trigger === 'interval' ? intervalTrigger(clock, everyMs) : continuousTrigger()),
       instanceId,
       log: options.log(options.name),

@@ -1,46 +1,23 @@
 /**
  * The seeded simulation: real processes on an in-memory Kafka and a scripted store, where one schedule orders every call, answer, clock and
- * fault. CAUDAL_SEEDS: how many seeds (500). CAUDAL_FIRST_SEED: the first of them (1). CAUDAL_SEED=n: that seed alone, with its whole trace, passed or not.
+ * fault. `npm run test:simulation` runs more of it, or one seed with its whole trace.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Scenario, scenarioOf } from './scenario.ts'
+import { addUp } from './coverage.ts'
+import { callFaults, eventFaults, scenarioOf } from './scenario.ts'
+import { seedJobs, spread, toldWithTrace } from './schedules.ts'
+import { refusalsOf } from './refusals.ts'
 import { simulate } from './simulation.ts'
+import type { Api } from '../../service/kafka/wire/messages.ts'
 
 const seeds = Number(process.env.CAUDAL_SEEDS ?? 500)
-const firstSeed = Number(process.env.CAUDAL_FIRST_SEED ?? 1)
-const onlySeed = process.env.CAUDAL_SEED === undefined ? null : Number(process.env.CAUDAL_SEED)
-/** Of a long trace, the last steps; what happened to the processes, to Kafka and to the store is shown from the start. */
-const lastSteps = 150
-
-/** The events of a trace and its last steps. */
-function shorten(trace: readonly string[]): string {
-  const from = Math.max(0, trace.length - lastSteps)
-  const events = trace.slice(0, from).filter((line) => line.includes('-- ') || line.includes('"'))
-  return [...events, '  … all steps from here on:', ...trace.slice(from)].join('\n')
-}
-
-/** What is to be read first stands last: above it may be thousands of lines. */
-function told(scenario: Scenario, failure: string): string {
-  const { seed } = scenario
-  const settings = JSON.stringify({ ...scenario, faults: [...scenario.faults] })
-  const replay = `CAUDAL_SEED=${seed} npx node --test test/simulation/simulation.test.ts`
-  return `seed ${seed}: ${settings}\nseed ${seed}: ${failure}\nreplay: ${replay}`
-}
+/** Fewer need not meet with everything. */
+const seedsForCoverage = 500
 
 describe('simulation', () => {
-  if (onlySeed !== null) {
-    test(`seed ${onlySeed}`, async () => {
-      const scenario = scenarioOf(onlySeed)
-      const { failure, trace, steps } = await simulate(scenario)
-      console.log(`${trace.join('\n')}\n\n${told(scenario, failure ?? `every invariant held, after ${steps} steps`)}`)
-      assert.ok(failure === null, failure ?? '')
-    })
-    return
-  }
-
   test('a seed replays exactly', async () => {
-    for (const seed of [firstSeed, firstSeed + 1, firstSeed + 2]) {
+    for (const seed of [1, 2, 3]) {
       const first = await simulate(scenarioOf(seed))
       const second = await simulate(scenarioOf(seed))
       assert.equal(second.hash, first.hash, `seed ${seed} took another way the second time`)
@@ -49,17 +26,41 @@ describe('simulation', () => {
 
   test(`${seeds} seeds`, async (t) => {
     const begin = performance.now()
-    let steps = 0
-    for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-      const scenario = scenarioOf(seed)
-      const result = await simulate(scenario)
-      steps += result.steps
-      if (result.failure !== null)
-        assert.fail(`seed ${seed}: ${result.failure}\n\n${shorten(result.trace)}\n\n${told(scenario, result.failure)}`)
-    }
+    let hasFailed = false
+    const results = await spread(seedJobs(1, seeds), {
+      isOver: () => hasFailed,
+      onResult: (result) => {
+        if (result.failure !== null) hasFailed = true
+      },
+    })
+    const ofSeeds = results.filter((result) => result.kind === 'seed')
+    const failed = ofSeeds.find(({ failure }) => failure !== null)
+    assert.ok(failed === undefined, failed && toldWithTrace(failed))
     const seconds = (performance.now() - begin) / 1000
+    const steps = ofSeeds.reduce((sum, result) => sum + result.steps, 0)
+    const healedInMs = Math.max(...ofSeeds.map((result) => result.healedInMs ?? 0))
     t.diagnostic(
-      `${seeds} schedules of ${Math.round(steps / seeds)} steps in ${seconds.toFixed(1)} s: ${(seeds / seconds).toFixed(1)} schedules/s`,
+      `${seeds} schedules of ${Math.round(steps / seeds)} steps in ${seconds.toFixed(1)} s: ${(seeds / seconds).toFixed(1)} schedules/s; ` +
+        `at rest within ${(healedInMs / 1000).toFixed(1)} s of the last fault`,
     )
+    if (seeds < seedsForCoverage) return
+    const coverage = addUp(ofSeeds.map((result) => result.coverage))
+    assert.deepEqual(missing(coverage), [], 'what no schedule met with')
   })
 })
+
+/** Every event, every fault, and of each request that was sent those that it may meet with: a fault that never happens proves nothing. */
+function missing(coverage: Readonly<Record<string, number>>): readonly string[] {
+  const requests = Object.keys(coverage).filter((name) => /^[A-Z]\w+$/.test(name))
+  const expected = [
+    ...eventFaults,
+    'loses-input',
+    'stops for lost input',
+    ...requests.flatMap((api) => ['crash', 'stand-still', 'lost-request', 'lost-answer'].map((fault) => `${api} ${fault}`)),
+    ...requests.filter((api) => refusalsOf(api as Api).length > 0).map((api) => `${api} refused`),
+    ...['apply', 'acquire', 'load', 'rebuild'].flatMap((script) =>
+      callFaults.filter((fault) => fault === 'lost-answer' || fault === 'lost-request').map((fault) => `${script} ${fault}`),
+    ),
+  ]
+  return expected.filter((name) => coverage[name] === undefined)
+}

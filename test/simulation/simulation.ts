@@ -3,13 +3,15 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { MemoryStoreBackend } from '../../service/state/memory-store.ts'
 import { ScriptBackend } from '../../service/state/script-backend.ts'
 import type { Clock } from '../../service/clock.ts'
-import type { CaudalError } from '../../service/errors.ts'
+import { type CaudalError, StoreUnavailableError } from '../../service/errors.ts'
 import type { Wire } from '../../service/kafka/wire/wire.ts'
 import type { Log } from '../../service/log.ts'
 import { secondTransactionalId, transactionalId } from '../../service/topology/names.ts'
 import { ManualClock } from '../../service/memory/manual-clock.ts'
 import type { StoreBackend } from '../../service/state/store-backend.ts'
-import type { Call, ConnectionStep } from './connection.ts'
+import { type CallMoment, type CallStage, callFaultEffects, isStore, lateOnes, possibleFaults } from './call-faults.ts'
+import type { Call } from './connection.ts'
+import { type Coverage, CoverageCounts } from './coverage.ts'
 import { faultEvents, type FaultStage } from './faults.ts'
 import {
   CommittedOffsets,
@@ -19,13 +21,15 @@ import {
   outputFollowsInput,
   storeIsFoldOfChangelog,
 } from './invariants.ts'
+import { LateCalls } from './late-calls.ts'
 import type { Plant } from './plant.ts'
 import { monitored } from './protocol-monitor.ts'
-import { type CallFault, callFaults, eventFaults, type Scenario } from './scenario.ts'
+import { type CallFault, eventFaults, type Scenario } from './scenario.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { application, SimulatedCluster } from './simulated-cluster.ts'
 import type { Wake } from './simulated-ports.ts'
 import { SimulatedProcess } from './simulated-process.ts'
+import { Strangers } from './strangers.ts'
 import { Trace } from './trace.ts'
 
 export interface SimulationResult {
@@ -35,10 +39,14 @@ export interface SimulationResult {
   /** What went wrong; null where every invariant held. */
   readonly failure: string | null
   readonly trace: readonly string[]
+  readonly coverage: Coverage
+  /** Of simulated time, from the last fault to rest; null where it did not come to that. */
+  readonly healedInMs: number | null
 }
 
-/** I6: so many steps after the last fault everything is at rest. */
+/** I6: so many steps after the last fault everything is at rest, and so much time. */
 const stepsToHealMax = 25_000
+const healedWithinMs = 180_000
 const stepsMax = 8_000
 /** Long enough for what is behind the loop to be applied, with its longest back-off. */
 const restMs = 2500
@@ -47,13 +55,13 @@ const startOfTime = 1_700_000_000_000
 /** Requests whose loss or lateness is the interesting case; faults are for these above all. */
 const important =
   /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|OffsetFetch|OffsetCommit|ListOffsets|apply|acquire|rebuild|load)/
-/** What may still arrive when its sender is long gone: a join in the name of somebody who does not wait for it would fence whoever does. */
-const mayBeLate = /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|Heartbeat|apply|acquire|rebuild)/
-
+/** How likely a fault is at a call that the scenario looks at above all. */
+const focusRate = 0.25
 const commits = /^(OffsetCommit|EndTxn)/
+const storeWrites = /^(apply|acquire|rebuild)/
 
 type Step =
-  | ({ readonly kind: 'call'; readonly process: SimulatedProcess } & ConnectionStep)
+  | ({ readonly kind: 'call' } & CallMoment)
   | { readonly kind: 'wake'; readonly process: SimulatedProcess; readonly wake: Wake }
   | { readonly kind: 'late'; readonly call: Call }
 
@@ -73,18 +81,22 @@ export async function simulate(scenario: Scenario, plant: Plant = {}): Promise<S
     simulation.close()
     undo()
   }
-  const { lines } = simulation.trace
-  return { steps: simulation.steps, hash: simulation.trace.hash(), failure, trace: lines }
+  const { steps, trace, coverage, healedInMs } = simulation
+  return { steps, hash: trace.hash(), failure, trace: trace.lines, coverage: coverage.counts, healedInMs }
 }
 
-class Simulation implements FaultStage {
+class Simulation implements FaultStage, CallStage {
   readonly scenario: Scenario
   readonly cluster: SimulatedCluster
   readonly random: SeededRandom
   readonly trace: Trace
+  readonly strangers: Strangers
+  readonly coverage = new CoverageCounts()
   processes: readonly SimulatedProcess[] = []
   storeAway = 0
+  storeFull = 0
   steps = 0
+  healedInMs: number | null = null
   readonly #plant: Plant
   readonly #clock: ManualClock
   readonly #lateWire: Wire
@@ -93,11 +105,14 @@ class Simulation implements FaultStage {
   readonly #due: (() => void)[] = []
   /** What a process has sent and should not have. */
   readonly #breaches: string[] = []
-  /** Calls that are still on their way from somebody who is gone, or has given them up. */
-  readonly #late: Call[] = []
+  readonly #late = new LateCalls()
   /** How often each place had a process. */
   readonly #lives: number[]
   #isHealing = false
+  /** Retention has taken records that nobody had read. */
+  #hasLostInput = false
+  /** A process has ended for that, and said so. */
+  #hasStoppedForIt = false
   /** The last step may have moved offsets. */
   #mayHaveCommitted = false
 
@@ -112,6 +127,7 @@ class Simulation implements FaultStage {
     this.#reader = new ConcurrentReader(cluster)
     this.#offsets = new CommittedOffsets(cluster)
     this.#lives = scenario.processes.map(() => 0)
+    this.strangers = new Strangers(cluster, clock, (what) => this.#breaches.push(what))
   }
 
   async run(): Promise<void> {
@@ -124,6 +140,7 @@ class Simulation implements FaultStage {
     this.#heal()
     await this.#untilAtRest()
     this.#reader.read()
+    if (this.#hasStoppedForIt) return
     outputFollowsInput(this.cluster)
     nothingHangs(this.cluster)
     offsetsAreAtTheEnd(this.cluster)
@@ -152,6 +169,9 @@ class Simulation implements FaultStage {
       clock: this.#clock,
       wire: kafka.wire(name),
       lateWire: this.#lateWire,
+      onGivenUp: (calls) => {
+        if (this.random.chance(0.5)) this.arriveLate(lateOnes(calls), 0)
+      },
       backend: (clock) => this.#backend(clock),
       plantWire: (parked) => {
         const wire = monitored(parked, this.cluster, (breach) => this.#breaches.push(`${name}: ${breach}`))
@@ -161,15 +181,27 @@ class Simulation implements FaultStage {
     })
     for (const twin of twins) twin.hasTwin = true
     process.hasTwin = twins.length > 0
-    for (const idOf of isStatic ? [transactionalId, secondTransactionalId] : [])
-      this.cluster.noteTransactionalId(idOf(application, `p${place}`, 0))
+    for (let worker = 0; isStatic && worker < this.scenario.workers; worker++)
+      for (const idOf of [transactionalId, secondTransactionalId])
+        this.cluster.noteTransactionalId(idOf(application, `p${place}`, worker))
     this.processes = [...this.processes, process]
   }
 
   kill(process: SimulatedProcess, how: string): void {
     this.trace.add(process.name, `-- ${how}`)
-    for (const call of process.kill()) if (mayBeLate.test(call.name) && this.random.chance(0.3)) this.#late.push(call)
+    this.arriveLate(
+      lateOnes(process.kill()).filter(() => this.random.chance(0.3)),
+      this.random.pick([0, 0, 1000]),
+    )
     this.#remove(process)
+  }
+
+  arriveLate(calls: readonly Call[], afterMs: number): void {
+    for (const call of lateOnes(calls)) this.#late.add(call, this.#clock.monotonic() + afterMs)
+  }
+
+  note(what: string): void {
+    this.trace.add('', `   ${what}`)
   }
 
   later(ms: number, act: () => void): void {
@@ -200,8 +232,9 @@ class Simulation implements FaultStage {
       for (const step of calls) possible.push({ kind: 'call', process, ...step })
       for (const wake of wakes) possible.push({ kind: 'wake', process, wake })
     }
-    if (this.#late.length > 0 && (this.#isHealing || this.random.chance(0.1)))
-      for (const call of this.#late) possible.push({ kind: 'late', call })
+    if (this.#isHealing || (this.#late.size > 0 && this.random.chance(0.1)))
+      for (const call of this.#late.due(this.#isHealing ? Number.POSITIVE_INFINITY : this.#clock.monotonic()))
+        possible.push({ kind: 'late', call })
     return possible
   }
 
@@ -220,7 +253,7 @@ class Simulation implements FaultStage {
       }
       case 'late':
         this.trace.add('', `${step.call.name} takes effect late`)
-        this.#late.splice(this.#late.indexOf(step.call), 1)
+        this.#late.delete(step.call)
         step.call.effect(true).catch(() => {})
         return
       case 'call':
@@ -228,62 +261,36 @@ class Simulation implements FaultStage {
     }
   }
 
-  #doCall(step: Extract<Step, { kind: 'call' }>): void {
+  #doCall(step: CallMoment): void {
     const { process, connection, call, phase } = step
     const what = `${connection.name} ${call.name}`
-    if (connection.name === 'store' && phase === 'effect' && this.storeAway > 0) {
+    if (isStore(call) && phase === 'effect' && this.storeAway > 0) {
       this.trace.add(process.name, `${what}: the store is away`)
       process.ports.breakConnection(connection)
       return
     }
-    const fault = this.#faultOf(step)
+    if (storeWrites.test(call.name) && phase === 'effect' && this.storeFull > 0) {
+      this.trace.add(process.name, `${what}: the store is out of memory`)
+      return connection.refuse(call, { error: new StoreUnavailableError('OOM command not allowed when used memory > maxmemory') })
+    }
+    const kind = call.request?.api ?? call.name.split(' ')[0] ?? ''
+    if (phase === 'effect') this.coverage.count(kind)
+    const fault = this.#faultOf(step, kind)
     this.trace.add(process.name, `${what} ${fault === null ? phase : `${phase}: -- ${fault}`}`)
     this.#mayHaveCommitted = phase === 'effect' && commits.test(call.name)
     if (fault === null) return phase === 'effect' ? connection.takeEffect(call) : connection.answer(call)
-    this.#fail(step, fault)
+    this.coverage.count(kind, fault)
+    callFaultEffects[fault](this, step)
   }
 
   /** The fault that this step gets; null for most. */
-  #faultOf({ connection, call, phase }: Extract<Step, { kind: 'call' }>): CallFault | null {
+  #faultOf(step: CallMoment, kind: string): CallFault | null {
     if (this.#isHealing) return null
-    const { callFaultRate, faults, store } = this.scenario
-    if (!this.random.chance(important.test(call.name) ? callFaultRate : callFaultRate / 10)) return null
-    const isLocal = connection.name === 'store' && store === 'memory'
-    const possible = callFaults.filter(
-      (fault) =>
-        faults.has(fault) &&
-        !(isLocal && fault !== 'crash' && fault !== 'slow-connection') &&
-        !(phase === 'answer' && (fault === 'lost-request' || fault === 'late-effect')) &&
-        !(fault === 'late-effect' && !mayBeLate.test(call.name)),
-    )
+    const { callFaultRate, focus } = this.scenario
+    const usual = important.test(kind) ? callFaultRate : callFaultRate / 10
+    if (!this.random.chance(kind === focus ? Math.max(usual, focusRate) : usual)) return null
+    const possible = possibleFaults(step, this.scenario)
     return possible.length === 0 ? null : this.random.pick(possible)
-  }
-
-  #fail({ process, connection, call, phase }: Extract<Step, { kind: 'call' }>, fault: CallFault): void {
-    switch (fault) {
-      case 'crash':
-        // Before the effect, or behind it, or when the answer was there already.
-        if (phase === 'effect' && this.random.chance(0.5)) connection.takeEffect(call)
-        return this.kill(process, 'killed')
-      case 'lost-answer':
-        if (phase === 'effect') connection.takeEffect(call)
-        process.ports.breakConnection(connection)
-        return
-      case 'slow-connection':
-        connection.isHeld = true
-        void this.#clock.sleep(this.random.pick([20, 500, 4000])).then(() => {
-          connection.isHeld = false
-        })
-        return
-      case 'lost-request':
-        process.ports.breakConnection(connection)
-        return
-      case 'late-effect': {
-        const sent = process.ports.breakConnection(connection)
-        this.#late.push(...sent.filter(({ name }) => mayBeLate.test(name)))
-        return
-      }
-    }
   }
 
   // ── events ──
@@ -291,8 +298,24 @@ class Simulation implements FaultStage {
   #event(): void {
     if (this.random.chance(0.4) && !this.cluster.isComplete) return this.#input()
     if (this.random.chance(0.2)) return this.#reader.read()
+    if (this.scenario.losesInput && !this.#hasLostInput && this.random.chance(0.05)) return this.#loseInput()
     const possible = eventFaults.filter((fault) => this.scenario.faults.has(fault))
-    if (possible.length > 0) faultEvents[this.random.pick(possible)](this)
+    if (possible.length === 0) return
+    const event = this.random.pick(possible)
+    this.coverage.count(event)
+    faultEvents[event](this)
+  }
+
+  /** Retention takes what the group has not read. Before its first batch it might only begin later, as its start position may be forgotten. */
+  #loseInput(): void {
+    const { cluster } = this
+    const unread = cluster.behind().find(({ topic, committed }) => cluster.simulated.inputs.includes(topic) && committed > 0)
+    if (unread === undefined) return
+    const { topic, partition, committed, end } = unread
+    this.trace.add('kafka', `-- deletes ${topic}-${partition} before ${end}, of which ${committed} were read`)
+    this.coverage.count('loses-input')
+    this.#hasLostInput = true
+    cluster.kafka.deleteRecords(topic, partition, end)
   }
 
   #input(): void {
@@ -312,7 +335,10 @@ class Simulation implements FaultStage {
   #ended(process: SimulatedProcess): void {
     const error = process.ended?.error ?? null
     this.trace.add(process.name, `-- ended${error === null ? '' : `: ${error.message}`}`)
-    if (error !== null && !isExpected(process, error))
+    if (error !== null && this.#hasLostInput && saysWhatIsLost.test(error.message)) {
+      this.coverage.count('stops for lost input')
+      this.#hasStoppedForIt = true
+    } else if (error !== null && !isExpected(process, error))
       throw new SimulationFailure(`process ${process.name} ended in a fault: ${error.message}`)
     process.kill()
     this.#remove(process)
@@ -323,7 +349,8 @@ class Simulation implements FaultStage {
     this.processes = this.processes.filter((other) => other !== process)
     const { place } = process
     const isFree = () => !this.processes.some((other) => other.place === place)
-    if (!isFree()) return
+    // Guests do not come back.
+    if (!isFree() || place >= this.scenario.processes.length) return
     this.later(this.random.pick([0, 100, 1000, 8000]), () => {
       if (isFree()) this.start(place)
     })
@@ -335,6 +362,8 @@ class Simulation implements FaultStage {
   #heal(): void {
     this.#isHealing = true
     this.storeAway = 0
+    this.storeFull = 0
+    this.strangers.abortAll()
     this.trace.add('', '-- no more faults')
     for (const process of this.processes) process.ports.heal()
     for (const place of this.scenario.processes.keys())
@@ -343,22 +372,30 @@ class Simulation implements FaultStage {
   }
 
   async #untilAtRest(): Promise<void> {
+    const healedAt = this.#clock.monotonic()
     let restSince: number | null = null
     for (let step = 0; step < stepsToHealMax; step++) {
       await turn()
       for (const place of this.scenario.processes.keys())
         if (!this.processes.some((process) => process.place === place)) this.start(place)
       this.#step()
+      if (this.#hasStoppedForIt) return
       if (step % 16 !== 0) continue
+      const now = this.#clock.monotonic()
       if (!this.#isAtRest()) restSince = null
-      else if (restSince === null) restSince = this.#clock.monotonic()
-      else if (this.#clock.monotonic() - restSince > restMs) return
+      else if (restSince === null) restSince = now
+      else if (now - restSince > restMs) {
+        this.healedInMs = restSince - healedAt
+        return
+      }
+      if (now - healedAt > healedWithinMs) break
     }
     const status = this.processes.map((process) => process.status())
     const { kafka } = this.cluster
     throw new SimulationFailure(
-      `no rest within ${stepsToHealMax} steps after the last fault (I6): behind ${JSON.stringify(this.cluster.behind())}, ` +
-        `open transactions ${JSON.stringify(kafka.openTransactions())}, processes ${JSON.stringify(status)}`,
+      `no rest within ${stepsToHealMax} steps and ${healedWithinMs} ms after the last fault (I6): behind ` +
+        `${JSON.stringify(this.cluster.behind())}, open transactions ${JSON.stringify(kafka.openTransactions())}, ` +
+        `processes ${JSON.stringify(status)}`,
     )
   }
 
@@ -366,7 +403,8 @@ class Simulation implements FaultStage {
     const { plan } = this.cluster.prepared
     const running = this.processes.reduce((sum, process) => sum + process.running, 0)
     return (
-      this.#late.length === 0 &&
+      this.#late.size === 0 &&
+      this.strangers.count === 0 &&
       running === plan.tasks.length &&
       this.cluster.kafka.openTransactions().length === 0 &&
       this.cluster.behind().length === 0
@@ -389,6 +427,9 @@ class Simulation implements FaultStage {
     return { debug: () => {}, info: () => {}, warn: add, error: add }
   }
 }
+
+/** I6: records that are gone stop whoever needs them, and are named, with what is there. */
+const saysWhatIsLost = /offset \d+ is asked for, and the log has \d+ to \d+: those records have been deleted/
 
 /** Of two processes with one instance id one ends, and one that is asked to stop may take too long. */
 function isExpected(process: SimulatedProcess, error: CaudalError): boolean {
