@@ -15,6 +15,8 @@ export interface ProgressRecord {
   /** Counts the task's commits. */
   readonly batch: number
   readonly fingerprint: string
+  /** That of the store which the changelog holds. */
+  readonly store?: string
   /** The id of the changelog topic that holds this record. */
   readonly changelogId: string
   readonly positions: readonly SourcePosition[]
@@ -52,11 +54,12 @@ const unknownFormat = (bytes: Buffer, cause?: unknown) =>
 /** A slot clock that was never read is infinitely early, for which JSON has null. */
 function isProgress(record: JsonObject): record is JsonObject & ProgressRecord {
   const { format, batch, fingerprint, changelogId, positions, watermark, upstreamWatermarks } = record
-  const { withTimes = [], mergedWatermarks = {}, keyKinds = {}, slot = 0 } = record
+  const { store = '', withTimes = [], mergedWatermarks = {}, keyKinds = {}, slot = 0 } = record
   return (
     format === 1 &&
     isCount(batch) &&
     isText(fingerprint) &&
+    isText(store) &&
     isText(changelogId) &&
     isListOf(positions, isPosition) &&
     isNullOr(isTime)(watermark) &&

@@ -4,6 +4,7 @@ import type { ProgressRecord, SourcePosition } from '../commit/progress-record.t
 import { FatalError } from '../errors.ts'
 import { partitionKey } from '../kafka/offsets.ts'
 import type { TaskId } from '../task-id.ts'
+import { storeFingerprint } from '../topology/fingerprint.ts'
 import type { RestoredStore } from './restoring.ts'
 import { haveMoved, type Source, type StableOffsets } from './stable-offsets.ts'
 import type { TakingContext } from './taking-context.ts'
@@ -32,7 +33,10 @@ export interface Agreement {
 /** `again` where somebody has committed meanwhile. @throws ChangelogLostError, FatalError, with the ways out */
 export async function agree(context: TakingContext, task: ToAgree): Promise<Agreement | 'again'> {
   const { id, sources, offsets, stores } = task
-  for (const store of stores) checkChangelog(task, store)
+  for (const store of stores) {
+    checkChangelog(task, store)
+    checkTopology(store)
+  }
   const stranger = stores.find((store) => isOfEarlierLife(task, store))
   if (stranger !== undefined) {
     // Stores are restored one after another: whoever was replaced meanwhile sees the commits of others in some of them only.
@@ -95,6 +99,17 @@ function checkChangelog(task: ToAgree, store: RestoredStore): void {
   if (lastOffset >= store.position || store.progress === null) {
     throw changelogLost(store.changelog, `it ends at offset ${store.position}, but offset ${lastOffset} was committed`)
   }
+}
+
+/** Another topology under the same application id, or this one as it was: its bytes would be read as what they are not. */
+function checkTopology({ spec, changelog, progress }: RestoredStore): void {
+  const written = progress?.store
+  if (written === undefined || written === storeFingerprint(spec)) return
+  throw new FatalError(
+    `store ${spec.name} is kept otherwise (shape, codec ${spec.codec.name} or windows) than when ${changelog} was written: is it another topology, ` +
+      `or a changed one? Choose another application id, give the store another name, or begin anew: ${waysOut}`,
+    { fields: { store: spec.name, topic: changelog, written } },
+  )
 }
 
 const newestProgress = (stores: readonly RestoredStore[]): ProgressRecord | null =>

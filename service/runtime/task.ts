@@ -17,6 +17,8 @@ import type { TakenTask } from './taking.ts'
 
 export interface TaskStore {
   readonly name: string
+  /** See storeFingerprint. */
+  readonly fingerprint: string
   readonly view: StateView
   readonly handle: StoreHandle
   readonly changelog: string
@@ -103,6 +105,7 @@ export class Task {
       format: 1,
       batch: this.batch,
       fingerprint,
+      store: store.fingerprint,
       changelogId: store.changelogId,
       positions: this.#sources.map(({ topic, topicId, partition, position }) => ({ topic, topicId, partition, position })),
       ...(this.time?.committed() ?? { watermark: null }),

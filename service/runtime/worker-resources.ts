@@ -13,6 +13,7 @@ import { PrintedRows } from './printed-rows.ts'
 import { EntryCache } from '../state/entry-cache.ts'
 import { StateView } from '../state/state-view.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
+import { storeFingerprint } from '../topology/fingerprint.ts'
 import { sourceOf } from '../topology/plan.ts'
 import type { Batch } from './batch.ts'
 import { BlockedFeeds } from './blocked-feeds.ts'
@@ -268,7 +269,17 @@ export class WorkerResources {
     const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, counts }): TaskStore => {
       const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
       view.attach(handle, position, counts)
-      return { name: spec.name, view, handle, changelog, changelogId, partition, position, lastOffset: -1 }
+      return {
+        name: spec.name,
+        fingerprint: storeFingerprint(spec),
+        view,
+        handle,
+        changelog,
+        changelogId,
+        partition,
+        position,
+        lastOffset: -1,
+      }
     })
     const feeds = taken.positions.map(({ topic, partition, position }) =>
       this.fetcher.add(topic, partition, position, sourceOf(plan, topic)?.onDeleted),
