@@ -1,7 +1,7 @@
 /** Topics of the application's own: created where they are missing, checked where they exist, purged behind the commit. */
 import { errorOf } from '../commit/verdict-errors.ts'
 import { isRetry, verdictOf } from '../commit/verdicts.ts'
-import { ConfigurationError, ConnectionError } from '../errors.ts'
+import { ConfigurationError, ConnectionError, KafkaError } from '../errors.ts'
 import { Again, retry } from '../retry.ts'
 import { type Cluster, kafkaError, type TopicMetadata } from './cluster.ts'
 import { type AskLimits, askLeaders, askWithinMs } from './leader-requests.ts'
@@ -121,12 +121,18 @@ export function deleteRecordsBefore(
   })
 }
 
-function topicsNow(cluster: Cluster, names: readonly string[], limits?: AskLimits): Promise<ReadonlyMap<string, TopicMetadata>> {
+/** `Cluster.topics`, asked again while a broker comes or goes. @throws FatalError; the last error seen when the time is up */
+export function topicsNow(
+  cluster: Cluster,
+  names: readonly string[],
+  limits?: AskLimits,
+): Promise<ReadonlyMap<string, TopicMetadata>> {
   return retry(cluster.clock, { withinMs: askWithinMs, ...limits }, async () => {
     try {
       return await cluster.topics(names)
     } catch (error) {
       if (error instanceof ConnectionError) return new Again(error)
+      if (error instanceof KafkaError && isRetry(verdictOf('Metadata', error.errorCode))) return new Again(error)
       throw error
     }
   })

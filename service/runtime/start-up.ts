@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import { offsetMetadataBytesAtMost, offsetMetadataBytesMax } from '../commit/offset-metadata.ts'
 import { ConfigurationError, ConnectionError, FatalError, StoppedError } from '../errors.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { ensureInternalTopics } from '../kafka/internal-topics.ts'
+import { ensureInternalTopics, topicsNow } from '../kafka/internal-topics.ts'
 import type { Log } from '../log.ts'
 import type { Tables } from '../operators/compile-parts.ts'
 import type { Graph } from '../topology/graph.ts'
@@ -43,7 +43,7 @@ export async function prepare(parts: StartUpParts): Promise<Prepared> {
   await connect(parts)
   onPhase?.('starts: it looks at the topics of the topology')
   const named = requiredTopics(graph)
-  const found = await cluster.topics([...named, ...repartitionTopics(graph, application)])
+  const found = await topicsNow(cluster, [...named, ...repartitionTopics(graph, application)], { signal: parts.signal })
   const plan = planOf(graph, application, new Map([...found].map(([name, topic]) => [name, topic.partitions.length])))
   checkMetadataSize(plan)
   const { replicationFactor } = parts

@@ -1,6 +1,6 @@
 /** What the outputs need to know of a topic: how many partitions it has, and how large a message may be. Asked once, then known. */
 import type { Cluster } from '../kafka/cluster.ts'
-import { topicConfigs } from '../kafka/internal-topics.ts'
+import { topicConfigs, topicsNow } from '../kafka/internal-topics.ts'
 import type { OutputBuffer } from '../sink/output-buffer.ts'
 
 export interface TopicFact {
@@ -14,7 +14,7 @@ const messageBytesMaxByDefault = 1048588
 
 /** The facts of those of `topics` that exist. */
 export async function factsOf(cluster: Cluster, topics: readonly string[]): Promise<ReadonlyMap<string, TopicFact>> {
-  const found = await cluster.topics(topics)
+  const found = await topicsNow(cluster, topics)
   const configs = await topicConfigs(cluster, [...found.keys()])
   const messageBytesMax = (topic: string) => configs.get(topic)?.messageBytesMax ?? messageBytesMaxByDefault
   return new Map(

@@ -2,6 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeOffsetMetadata, offsetMetadataBytesAtMost } from '../../../service/commit/offset-metadata.ts'
 import { ConfigurationError } from '../../../service/errors.ts'
+import { definitionOf } from '../../../service/dsl/topology.ts'
+import { Cluster } from '../../../service/kafka/cluster.ts'
+import { silentLog } from '../../../service/log.ts'
+import { prepare } from '../../../service/runtime/start-up.ts'
+import { graphOf } from '../../../service/topology/graph.ts'
+import { FaultyWire } from '../../support/faulty-wire.ts'
 import { json, staticTable, stream, topology } from '../../../service/index.ts'
 import { onBed } from '../../support/process-bed.ts'
 import { numbers } from '../../support/numbers.ts'
@@ -47,3 +53,19 @@ test('P10: the bound holds for the largest metadata of a task', () => {
   const metadata = { batch: 2 ** 50, partitionsAtStart: 10_000, watermarks: [-(2 ** 53) + 1, null, -(2 ** 52)], stores }
   assert.ok(Buffer.byteLength(encodeOffsetMetadata(metadata)) <= offsetMetadataBytesAtMost(names, 2))
 })
+
+test('a broker that goes while a process starts is asked again', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    for (const nth of [0, 1, 2]) {
+      const wire = new FaultyWire(bed.kafka.wire('starting'))
+      let count = 0
+      wire.plan({ api: 'Metadata', fault: { kind: 'lose-answer' }, when: () => count++ === nth })
+      const { clock } = bed
+      const cluster = new Cluster(wire, clock)
+      const graph = graphOf(definitionOf(numbers))
+      const parts = { graph, application: 'app', cluster, clock, log: silentLog, startTimeoutMs: 0, replicationFactor: -1 }
+      const { plan } = await bed.during(prepare(parts))
+      assert.deepEqual(plan.tasks, ['0_0'])
+      assert.ok(wire.isOver)
+    }
+  }))
