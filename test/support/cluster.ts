@@ -18,7 +18,7 @@ export interface ClusterOptions {
 }
 
 /**
- * A machine that has more to do than it can is not to be taken for a broker that failed, so elections wait longer than a busy scheduler;
+ * Of several brokers. A machine that has more to do than it can is not to be taken for a broker that failed, so elections wait longer than a busy scheduler;
  * and leaders move only when a test says so.
  */
 const patience = {
@@ -45,7 +45,7 @@ export class KafkaCluster {
 
   /** With a Redis beside it where this machine has one. */
   static async start({ brokers, properties }: ClusterOptions): Promise<KafkaCluster> {
-    const kafkaProperties = { ...patience, ...properties }
+    const kafkaProperties = { ...(brokers === 1 ? {} : patience), ...properties }
     const sandbox = await startSandbox({ kind: 'processes', brokers, kafkaProperties, progress: () => {} })
     if (sandbox.kafka === undefined) throw new Error('the sandbox runs no brokers of its own')
     const cluster = new KafkaCluster(sandbox, sandbox.kafka)
@@ -71,6 +71,11 @@ export class KafkaCluster {
   /** Ends one broker and resolves when its process is gone. */
   async stop(id: number, how: Bounce): Promise<void> {
     this.#kafka.kill(how === 'hard' ? 'SIGKILL' : 'SIGTERM', id)
+    await this.#kafka.ended(id)
+  }
+
+  /** Resolves when the process of a broker has ended, whoever ended it. */
+  async ended(id: number): Promise<void> {
     await this.#kafka.ended(id)
   }
 

@@ -20,6 +20,8 @@ export interface StageOptions {
   /** One process each; null: a dynamic member. */
   readonly instances: readonly (string | null)[]
   readonly flags?: Readonly<Record<string, string | number>>
+  /** Of the workers' processes. */
+  readonly environment?: Readonly<Record<string, string>>
   readonly partitions?: number
   /** A cluster of the test's own. Default: the one that the tests share. */
   readonly brokers?: readonly string[]
@@ -59,7 +61,7 @@ export class Stage {
       (instance, index) =>
         new WorkerProcess({
           topology: options.topology ?? 'copy-and-sums.ts',
-          environment: { TEST_TOPICS: this.application, TEST_GATE: this.gates[index]?.path ?? '' },
+          environment: { ...options.environment, TEST_TOPICS: this.application, TEST_GATE: this.gates[index]?.path ?? '' },
           flags: instance === null ? all : { ...all, 'instance-id': instance },
         }),
     )

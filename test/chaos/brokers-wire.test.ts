@@ -1,0 +1,74 @@
+/** Bad connections to brokers that are well: reset again and again, answers that never come, everything in pieces of one byte. */
+import { type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Api } from '../../service/kafka/wire/messages.ts'
+import { isLong } from '../support/chaos.ts'
+import { ChaosStage } from '../support/chaos-stage.ts'
+import type { ChaosTopology } from '../support/checker/answers.ts'
+import { bringsOutput } from '../support/broker-faults.ts'
+import { tellResult } from '../support/gaps.ts'
+import { KafkaProxy } from '../support/proxy/kafka-proxy.ts'
+import { noKafka, servers } from '../support/servers.ts'
+
+const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['running']
+const lostAnswers: readonly Api[] = ['Produce', 'TxnOffsetCommit', 'EndTxn', 'JoinGroup', 'Heartbeat']
+const timesLost = isLong ? 3 : 1
+const resetEveryMs = 2_000
+const resets = isLong ? 30 : 5
+const recordsInPieces = isLong ? 20_000 : 2_000
+// What is not answered is waited for so long: in time for a test, and far longer than a busy machine takes.
+const flags = { 'kafka-transaction-timeout-ms': 6_000, 'kafka-rebalance-timeout-ms': 6_000 }
+
+/** Two workers behind one proxy, at work. */
+async function atWork(test: TestContext, topology: ChaosTopology): Promise<{ stage: ChaosStage; proxy: KafkaProxy }> {
+  const { brokers, redisUrl: redis } = await servers()
+  const proxy = await KafkaProxy.start({ brokers })
+  test.after(() => proxy.close())
+  const ways = { ...flags, 'kafka-brokers': proxy.addresses.join(',') }
+  const stage = await ChaosStage.set({ test, name: 'wire', topology, redis, workers: ['a', 'b'], flags: ways })
+  stage.start()
+  stage.flow(500)
+  await bringsOutput(stage)
+  return { stage, proxy }
+}
+
+for (const topology of topologies) {
+  test(`${topology}: all connections are reset every two seconds`, { skip: noKafka }, async (test) => {
+    const { stage, proxy } = await atWork(test, topology)
+    for (let times = 0; times < resets; times++) {
+      proxy.reset()
+      await delay(resetEveryMs)
+    }
+    await stage.processes(500)
+    await stage.finish()
+  })
+
+  test(`${topology}: answers never come, of each kind in turn`, { skip: noKafka }, async (test) => {
+    const { stage, proxy } = await atWork(test, topology)
+    for (const api of lostAnswers) {
+      const lostAt = Date.now()
+      const lost = proxy.plan({ api, at: 'answer', nth: 1, times: timesLost, does: { kind: 'drop' } })
+      // A join is asked for by a member that comes anew; the others have to join it.
+      if (api === 'JoinGroup') {
+        await stage.workers[1]?.stop()
+        stage.start(1)
+      }
+      await stage.until(() => lost.isHit, `an answer to ${api} is lost`)
+      await stage.settled(120_000)
+      await bringsOutput(stage)
+      const longestGapMs = stage.gapSince(lostAt)
+      test.diagnostic(`no answer to ${api}: longest gap in committed output ${(longestGapMs / 1000).toFixed(1)} s`)
+      const scenario = `no answer to ${api}, ${timesLost} times (${topology})`
+      tellResult({ scenario, brokers: stage.brokers.length, outcome: 'goes on', longestGapMs })
+    }
+    await stage.finish()
+  })
+
+  test(`${topology}: everything comes in pieces of one byte`, { skip: noKafka }, async (test) => {
+    const { stage, proxy } = await atWork(test, topology)
+    proxy.weather({ chunkBytes: 1 })
+    await stage.processes(recordsInPieces, 300_000)
+    proxy.weather({})
+    await stage.finish()
+  })
+}
