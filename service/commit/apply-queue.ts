@@ -3,7 +3,7 @@ import { CaudalError, FatalError, StoppedError, StoreUnavailableError } from '..
 import type { Clock } from '../clock.ts'
 import type { Metrics } from '../metrics.ts'
 import { chunksOf } from '../state/chunks.ts'
-import type { Chunk, StoreHandle, StoreId, StoreWrite } from '../state/store-backend.ts'
+import type { StoreHandle, StoreId, StoreWrite } from '../state/store-backend.ts'
 import type { StateView } from '../state/state-view.ts'
 
 /** The changes of one store that one transaction committed: the records [from, to) of its changelog. */
@@ -12,9 +12,12 @@ export interface Segment {
   readonly handle: StoreHandle
   /** Where the segment before ended: segments are contiguous (P14). */
   readonly from: number
+  /** Where `from` is: an empty segment, which says that the store is still current (P13). */
   readonly to: number
   /** As `StateView.takeChanges` returned them; may be empty, for the marker moves all the same. */
   readonly writes: readonly StoreWrite[]
+  /** As in MarkerFacts; not given for an empty segment. */
+  readonly leaderEpoch?: number
   /** Bytes of the reservation that this segment gives back when it is applied. */
   readonly reserved: number
 }
@@ -32,7 +35,7 @@ export interface ApplyQueueOptions {
 }
 
 interface QueuedSegment extends Segment {
-  /** Monotonic, ms: when it was committed. */
+  /** Monotonic, ms: when it was committed, and the changelog ended with it. */
   readonly since: number
 }
 
@@ -160,14 +163,18 @@ export class ApplyQueue {
 
   async #run(lane: Lane): Promise<void> {
     for (let segment = lane.segments[0]; segment !== undefined; segment = lane.segments[0]) {
-      const { view, to, writes, reserved } = segment
-      for (const chunk of chunksOf(view.marker, to, writes)) {
+      const { view, handle, writes, reserved, since: currentAt } = segment
+      const { signal } = lane.dropped
+      const chunks = chunksOf(view.marker, { ...segment, currentAt })
+      if (chunks.length === 0) await this.#reach(handle, () => handle.confirm(view.marker, currentAt), signal)
+      for (const chunk of chunks) {
         view.sending(chunk.to)
-        await this.#apply(segment.handle, chunk, lane.dropped.signal)
+        await this.#reach(handle, () => handle.apply(chunk), signal)
         // The view of a store that was given up may already belong to its next life.
-        if (lane.dropped.signal.aborted) return
+        if (signal.aborted) return
         view.moved(chunk.to)
       }
+      if (signal.aborted) return
       view.applied(writes)
       lane.segments.shift()
       this.#reserve(-reserved)
@@ -175,14 +182,14 @@ export class ApplyQueue {
     }
   }
 
-  /** The same chunk until its outcome is known: where an answer was lost, the repeat finds it applied (P12). */
-  async #apply(handle: StoreHandle, chunk: Chunk, dropped: AbortSignal): Promise<void> {
+  /** The same call until its outcome is known: where an answer was lost, the repeat finds the chunk applied (P12). */
+  async #reach(handle: StoreHandle, call: () => Promise<void>, dropped: AbortSignal): Promise<void> {
     const { clock, metrics, progress, onAway } = this.#options
     for (let attempt = 0; !dropped.aborted; attempt++) {
       progress()
       const begin = clock.monotonic()
       try {
-        await handle.apply(chunk)
+        await call()
         if (attempt > 0) onAway?.(handle.id, null)
         metrics.observe('caudal_apply_duration_seconds', (clock.monotonic() - begin) / 1000)
         return

@@ -193,6 +193,7 @@ const table = {
     rows: { ...leaderMoves, ...notAllowed, UNSUPPORTED_FOR_MESSAGE_FORMAT: 'fatal' },
     otherwise: 'refresh-and-retry',
   },
+  OffsetForLeaderEpoch: { rows: { ...leaderMoves, ...notAllowed }, otherwise: 'refresh-and-retry' },
   DescribeProducers: {
     rows: { ...leaderMoves, ...notAllowed, INVALID_TOPIC_EXCEPTION: 'fatal' },
     otherwise: 'refresh-and-retry',

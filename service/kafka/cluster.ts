@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts'
 import { errorOf, whereOf } from '../commit/verdict-errors.ts'
 import { verdictOf } from '../commit/verdicts.ts'
-import { type CaudalError, ConfigurationError, KafkaError } from '../errors.ts'
+import { type CaudalError, ConfigurationError, ConnectionError, KafkaError } from '../errors.ts'
 import { protocolOf, type TransactionProtocol } from './wire/transaction-protocol.ts'
 import { lackOf, oldestKafka } from './wire/api-versions.ts'
 import { errorCode, errorName } from './wire/error-codes.ts'
@@ -30,6 +30,12 @@ export interface Leader {
   readonly epoch: number
 }
 
+/**
+ * Who leads is looked up again after so long, though nobody complained: Produce carries no leader epoch, so that a producer would never
+ * hear of an election that its broker won. As long as it is for Kafka's own clients.
+ */
+const metadataAgeMsMax = 300_000
+
 const purpose = 'meta'
 const keyTypes = { group: 0, transaction: 1 } as const
 export type CoordinatorKind = keyof typeof keyTypes
@@ -40,6 +46,8 @@ export class Cluster {
   readonly clock: Clock
   readonly #topics = new Map<string, TopicMetadata>()
   readonly #stale = new Set<string>()
+  /** Monotonic, ms: when each topic was last looked up. */
+  readonly #seenAt = new Map<string, number>()
   readonly #coordinators = new Map<string, NodeId>()
   /** Null before a broker was asked. */
   #protocol: TransactionProtocol | null = null
@@ -103,6 +111,7 @@ export class Cluster {
   /** Who leads the partition. @throws KafkaError when nobody does, or the topic or partition does not exist; ConnectionError. */
   async leader(topic: string, partition: number): Promise<Leader> {
     if (!this.#topics.has(topic) || this.#stale.has(topic)) await this.#lookUp(topic)
+    else if (this.#isOld(topic)) await this.#lookUpAgain()
     const found = this.#topics.get(topic)?.partitions[partition]
     if (found && found.leader >= 0) return { node: found.leader, epoch: found.leaderEpoch }
     this.#stale.add(topic)
@@ -157,8 +166,24 @@ export class Cluster {
     }
   }
 
+  #isOld(topic: string): boolean {
+    return this.clock.monotonic() - (this.#seenAt.get(topic) ?? 0) > metadataAgeMsMax
+  }
+
+  /** All that is as old, in one request; who asks meanwhile goes by what is known, and so do all where nobody answers. */
+  async #lookUpAgain(): Promise<void> {
+    const old = [...this.#topics.keys()].filter((name) => this.#isOld(name))
+    for (const name of old) this.#seenAt.set(name, this.clock.monotonic())
+    try {
+      await this.topics(old)
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error
+    }
+  }
+
   #forget(topic: string): void {
     this.#topics.delete(topic)
+    this.#seenAt.delete(topic)
     this.#stale.delete(topic)
   }
 
@@ -171,6 +196,7 @@ export class Cluster {
     })
     const merged = { ...topic, partitions }
     this.#topics.set(topic.name, merged)
+    this.#seenAt.set(topic.name, this.clock.monotonic())
     this.#stale.delete(topic.name)
     return merged
   }

@@ -78,6 +78,8 @@ export async function ensureInternalTopics(cluster: Cluster, specs: readonly Top
 export interface TopicConfigs {
   /** max.message.bytes: the largest record batch, compressed, that the topic takes. */
   readonly messageBytesMax: number
+  /** delete.retention.ms: for how long compaction keeps the deletion of a key. */
+  readonly deleteRetentionMs: number
 }
 
 /** Settings of topics that exist, by name. */
@@ -86,9 +88,15 @@ export async function topicConfigs(
   names: readonly string[],
   limits?: AskLimits,
 ): Promise<ReadonlyMap<string, TopicConfigs>> {
-  const found = await describe(cluster, names, ['max.message.bytes'], limits)
+  const found = await describe(cluster, names, ['max.message.bytes', 'delete.retention.ms'], limits)
   return new Map(
-    [...found].map(([name, configs]) => [name, { messageBytesMax: Number(configs.get('max.message.bytes') ?? 1_048_588) }]),
+    [...found].map(([name, configs]) => [
+      name,
+      {
+        messageBytesMax: Number(configs.get('max.message.bytes') ?? 1_048_588),
+        deleteRetentionMs: Number(configs.get('delete.retention.ms') ?? 86_400_000),
+      },
+    ]),
   )
 }
 

@@ -20,7 +20,7 @@ export interface LeaderAnswer<R> {
 }
 
 export interface LeaderRequest<T extends TopicPartition, R> {
-  readonly kind: RequestKind & ('ListOffsets' | 'DescribeProducers' | 'DeleteRecords')
+  readonly kind: RequestKind & ('ListOffsets' | 'OffsetForLeaderEpoch' | 'DescribeProducers' | 'DeleteRecords')
   readonly items: readonly T[]
   /** One request to one leader; answers by partitionKey. A partition without an answer is asked for again. */
   readonly send: (

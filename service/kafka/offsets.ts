@@ -23,6 +23,7 @@ export interface ListedOffset {
   readonly offset: number
   /** −1 unless it was asked for by timestamp, or for the newest. */
   readonly timestamp: number
+  /** Of the record; with `latest`, the present one of the leader. */
   readonly leaderEpoch: number
 }
 
@@ -150,4 +151,37 @@ export function listOffsets(
       )
     },
   })
+}
+
+export interface EpochEnd extends TopicPartition {
+  readonly epoch: number
+}
+
+/**
+ * Up to where a partition's log is as it was in a leader epoch, or in those before it: the offset where a later one began, or the end;
+ * −1 where the leader knows neither. A log that was truncated, and written to again, answers less than it had (KIP-101).
+ */
+export async function endOfEpoch(cluster: Cluster, asked: EpochEnd, limits?: AskLimits): Promise<number> {
+  const { topic, partition } = asked
+  const ends = await askLeaders<EpochEnd, number>(cluster, {
+    kind: 'OffsetForLeaderEpoch',
+    items: [asked],
+    limits,
+    send: async (node, items) => {
+      const topics = byTopic(items, ({ partition, epoch, leaderEpoch }) => ({
+        partition,
+        currentLeaderEpoch: leaderEpoch,
+        leaderEpoch: epoch,
+      })).map(({ name, partitions }) => ({ topic: name, partitions }))
+      const answer = await cluster.wire.request(node, purpose, 'OffsetForLeaderEpoch', { replicaId: -1, topics })
+      return new Map(
+        answer.topics.flatMap((found) =>
+          found.partitions.map(
+            (one) => [partitionKey(found.topic, one.partition), { code: one.errorCode, result: one.endOffset }] as const,
+          ),
+        ),
+      )
+    },
+  })
+  return ends.get(partitionKey(topic, partition)) ?? -1
 }

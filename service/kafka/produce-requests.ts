@@ -17,6 +17,18 @@ export interface FinishedBatch {
   readonly bytes: Buffer
 }
 
+/** Where a batch is in its partition. */
+export interface SentBatch {
+  /** −1 for a batch that the broker already had. */
+  readonly baseOffset: number
+  /** The epoch in which it was sent to the leader, which took it in this one or in a later one. */
+  readonly leaderEpoch: number
+}
+
+interface LocatedBatch extends FinishedBatch {
+  readonly leaderEpoch: number
+}
+
 export interface ProduceOptions {
   readonly cluster: Cluster
   readonly transactionalId: string
@@ -35,32 +47,32 @@ const requestBytesMaxDefault = 8 * 1024 * 1024
 const purpose = 'produce'
 
 /**
- * Base offsets by index of batch; −1 for a batch that the broker already had.
+ * What became of them, by index of batch.
  * Resolves or rejects only when no request is under way any more, so that an abort never meets a late Produce of its own.
  * @throws RetakeError, FencedError, FatalError, LostError (from the guard).
  */
 export async function sendBatches(
   batches: readonly FinishedBatch[],
   options: ProduceOptions,
-): Promise<ReadonlyMap<number, number>> {
-  const baseOffsets = new Map<number, number>()
+): Promise<ReadonlyMap<number, SentBatch>> {
+  const sent = new Map<number, SentBatch>()
   const byLeader = await groupByLeader(batches, options.cluster)
   const sending = [...byLeader].map(async ([node, ofNode]) => {
     for (const request of requestsOf(ofNode, options.requestBytesMax ?? requestBytesMaxDefault)) {
-      await sendRequest(node, request, options, baseOffsets)
+      await sendRequest(node, request, options, sent)
     }
   })
   await allEnded(sending)
-  return baseOffsets
+  return sent
 }
 
 /** Cuts batches into requests: one batch a partition and request, each partition's batches in order, few bytes too many at most. */
-export function requestsOf(batches: readonly FinishedBatch[], bytesMax: number): FinishedBatch[][] {
-  const requests: FinishedBatch[][] = []
+export function requestsOf<B extends FinishedBatch>(batches: readonly B[], bytesMax: number): B[][] {
+  const requests: B[][] = []
   let rest = batches
   while (rest.length > 0) {
-    const request: FinishedBatch[] = []
-    const later: FinishedBatch[] = []
+    const request: B[] = []
+    const later: B[] = []
     const seen = new Set<string>()
     let bytes = 0
     for (const batch of rest) {
@@ -80,15 +92,15 @@ export function requestsOf(batches: readonly FinishedBatch[], bytesMax: number):
   return requests
 }
 
-async function groupByLeader(batches: readonly FinishedBatch[], cluster: Cluster): Promise<ReadonlyMap<NodeId, FinishedBatch[]>> {
-  const byLeader = new Map<NodeId, FinishedBatch[]>()
+async function groupByLeader(batches: readonly FinishedBatch[], cluster: Cluster): Promise<ReadonlyMap<NodeId, LocatedBatch[]>> {
+  const byLeader = new Map<NodeId, LocatedBatch[]>()
   for (const batch of batches) {
     const { topic, partition } = batch
     try {
-      const { node } = await cluster.leader(topic, partition)
+      const { node, epoch: leaderEpoch } = await cluster.leader(topic, partition)
       const list = byLeader.get(node)
-      if (list) list.push(batch)
-      else byLeader.set(node, [batch])
+      if (list) list.push({ ...batch, leaderEpoch })
+      else byLeader.set(node, [{ ...batch, leaderEpoch }])
     } catch (error) {
       throw verdictError('Produce', error, { topic, partition })
     }
@@ -99,14 +111,14 @@ async function groupByLeader(batches: readonly FinishedBatch[], cluster: Cluster
 /** P5: what the broker could not take yet is sent again, the same bytes, until the limits are over; then the transaction is dead. */
 async function sendRequest(
   node: NodeId,
-  request: readonly FinishedBatch[],
+  request: readonly LocatedBatch[],
   options: ProduceOptions,
-  baseOffsets: Map<number, number>,
+  sent: Map<number, SentBatch>,
 ): Promise<void> {
   let pending = request
   const again = async (): Promise<undefined | Again> => {
     options.guard()
-    const left = await sendOnce(node, pending, options, baseOffsets)
+    const left = await sendOnce(node, pending, options, sent)
     pending = left.batches
     return left.batches.length === 0
       ? undefined
@@ -122,10 +134,10 @@ async function sendRequest(
 
 async function sendOnce(
   node: NodeId,
-  batches: readonly FinishedBatch[],
+  batches: readonly LocatedBatch[],
   { cluster, transactionalId, timeoutMs, versionMax }: ProduceOptions,
-  baseOffsets: Map<number, number>,
-): Promise<{ readonly batches: readonly FinishedBatch[]; readonly code: number }> {
+  sent: Map<number, SentBatch>,
+): Promise<{ readonly batches: readonly LocatedBatch[]; readonly code: number }> {
   const topicData = byTopic(batches, (batch) => ({ index: batch.partition, records: batch.bytes }))
   const body = {
     transactionalId,
@@ -139,14 +151,15 @@ async function sendOnce(
       topic.partitionResponses.map((result) => [partitionKey(topic.name, result.index), result] as const),
     ),
   )
-  const left: FinishedBatch[] = []
+  const left: LocatedBatch[] = []
   let code: number = errorCode.NONE
   for (const batch of batches) {
     const result = results.get(partitionKey(batch.topic, batch.partition))
     if (result === undefined)
       throw new FatalError('The broker answered a Produce without naming one of its partitions', { fields: placeOf(batch) })
-    if (result.errorCode === errorCode.NONE) baseOffsets.set(batch.index, result.baseOffset)
-    else if (result.errorCode === errorCode.DUPLICATE_SEQUENCE_NUMBER) baseOffsets.set(batch.index, -1)
+    const { leaderEpoch } = batch
+    if (result.errorCode === errorCode.NONE) sent.set(batch.index, { baseOffset: result.baseOffset, leaderEpoch })
+    else if (result.errorCode === errorCode.DUPLICATE_SEQUENCE_NUMBER) sent.set(batch.index, { baseOffset: -1, leaderEpoch })
     else if (isRetry(verdictOf('Produce', result.errorCode))) {
       left.push(batch)
       code = result.errorCode

@@ -35,6 +35,8 @@ export interface ProducedBatch {
   readonly count: number
   /** The offset of the first record; −1 when the broker had the batch already: commit, then retake (P5). */
   readonly baseOffset: number
+  /** See SentBatch; −1 for a batch without records. */
+  readonly leaderEpoch: number
 }
 
 export interface TransactionalProducerOptions extends TransactionOptions {
@@ -98,12 +100,12 @@ export class TransactionalProducer {
       const protocol = await cluster.transactionProtocol()
       if (protocol === 1) await this.#addPartitions(finished)
       const versionMax = versionMaxOf(protocol, 'Produce')
-      const baseOffsets = await sendBatches(finished, { cluster, transactionalId, timeoutMs, guard, limits, versionMax })
+      const sent = await sendBatches(finished, { cluster, transactionalId, timeoutMs, guard, limits, versionMax })
       return batches.map(({ topic, partition, records }, index) => ({
         topic,
         partition,
         count: records.count,
-        baseOffset: baseOffsets.get(index) ?? -1,
+        ...(sent.get(index) ?? { baseOffset: -1, leaderEpoch: -1 }),
       }))
     })
   }

@@ -152,6 +152,11 @@ export class MemoryKafka {
     this.#log(topic, partition).deleteBefore(before)
   }
 
+  /** Makes a node the leader that has no record from `offset` on: an unclean election. No transaction may be open on the partition. */
+  truncate(topic: string, partition: number, offset: number, node: NodeId = this.#log(topic, partition).leader): void {
+    this.#log(topic, partition).truncate(offset, node)
+  }
+
   /** Writes the transaction marker that has waited longest (`markerDelayMs: 'manual'`); false if none waits. */
   landMarker(): boolean {
     return this.#markers.landNext()

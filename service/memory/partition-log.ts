@@ -163,6 +163,18 @@ export class PartitionLog {
     return { leaderEpoch: known.epoch, endOffset: next.offset }
   }
 
+  /**
+   * An unclean election: `node` leads from now on, and has no record from `offset` on, committed or not. A batch that reaches beyond goes
+   * whole. Producers are remembered with all that they wrote, so that one which lost a batch here must go on under another epoch.
+   */
+  truncate(offset: number, node: number): void {
+    if (this.lastStableOffset < this.#endOffset) throw new Error('A log with open transactions is not truncated here.')
+    this.#batches = this.#batches.filter((batch) => batch.header.lastOffset < offset)
+    this.#endOffset = Math.max(this.#startOffset, (this.#batches.at(-1)?.header.lastOffset ?? -1) + 1)
+    while ((this.#epochStarts.at(-1)?.offset ?? -1) > this.#endOffset) this.#epochStarts.pop()
+    this.moveLeader(node)
+  }
+
   /** Calls `watcher` after every change to what can be read, until the returned function is called. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher)

@@ -51,9 +51,12 @@ export async function produceBatch(resources: WorkerResources, batch: Batch): Pr
   await topics.resolve(outputs)
   const pending = outputs.batches()
   const produced = pending.length > 0 ? await producer.produce(pending) : []
-  const ends = new Map<string, number>()
-  for (const { topic, partition, baseOffset, count } of produced) ends.set(partitionKey(topic, partition), baseOffset + count)
-  for (const { store } of changes) store.lastOffset = (ends.get(partitionKey(store.changelog, store.partition)) ?? 0) - 1
+  const last = new Map(produced.map((one) => [partitionKey(one.topic, one.partition), one]))
+  for (const { store } of changes) {
+    const { baseOffset = 0, count = 0, leaderEpoch = -1 } = last.get(partitionKey(store.changelog, store.partition)) ?? {}
+    store.lastOffset = baseOffset + count - 1
+    store.leaderEpoch = leaderEpoch
+  }
   return { changes, duplicate: produced.some(({ baseOffset }) => baseOffset < 0) }
 }
 
@@ -98,11 +101,13 @@ export async function commitBatch(resources: WorkerResources, batch: Batch, prod
 
 /** Step 6: the segment of each changelog goes to the apply queue; the batch counts. */
 export function applyBatch(resources: WorkerResources, batch: Batch, { changes }: ProducedBatch): void {
-  const { queue } = resources
+  const { queue, parts } = resources
   for (const { store, writes, bytes } of changes) {
+    const { view, handle, position: from, leaderEpoch } = store
     const to = store.lastOffset + 1
-    queue.enqueue({ view: store.view, handle: store.handle, from: store.position, to, writes, reserved: bytes })
+    queue.enqueue({ view, handle, from, to, writes, leaderEpoch, reserved: bytes })
     store.position = to
+    store.currentAt = parts.clock.monotonic()
   }
   for (const task of batch.tasks) task.committed()
   resources.committed(batch)

@@ -4,7 +4,7 @@ import { parseChangelogRecord } from '../commit/changelog-record.ts'
 import { FatalError, StoppedError } from '../errors.ts'
 import type { Feed, FetchedChunk } from '../kafka/fetcher.ts'
 import { listOffsets, partitionKey } from '../kafka/offsets.ts'
-import { chunksOf } from '../state/chunks.ts'
+import { chunksOf, type Stretch } from '../state/chunks.ts'
 import { countEntries, type EntryCounts } from '../state/entry-counts.ts'
 import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
@@ -12,6 +12,7 @@ import type { StoreSpec } from '../topology/node.ts'
 import { freeFromDeadWriters } from './dead-writers.ts'
 import { HeldBack } from './held-back.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
+import { trustedMarker } from './trusted-marker.ts'
 import { untilAvailable } from './until-available.ts'
 
 export interface RestoredStore {
@@ -21,6 +22,8 @@ export interface RestoredStore {
   readonly changelogId: string
   /** The store follows its changelog up to here; the next segment begins here. */
   readonly position: number
+  /** Monotonic, ms: when the changelog ended there, as the store knows; −∞ where it was told so by an owner before. */
+  readonly currentAt: number
   /** What it holds. */
   readonly counts: EntryCounts
   readonly progress: ProgressRecord | null
@@ -44,50 +47,31 @@ export async function restoreStore(context: TakingContext, store: ToRestore): Pr
   const target = { topic: changelog, partition }
   const at = async (where: 'earliest' | 'latest') =>
     (await listOffsets(cluster, [target], where, 'read_uncommitted', limitsOf(context))).get(partitionKey(changelog, partition))
-      ?.offset ?? 0
   // The end is asked for after the offsets were read and the store was acquired: nothing that counts can come behind it.
-  const end = await at('latest')
-  const earliest = await at('earliest')
-  const marker = await trustedMarker(context, store, earliest, end)
-  const from = Math.max(earliest, Math.min(marker.position, store.lastOffset ?? earliest))
+  const currentAt = clock.monotonic()
+  const { offset: end = 0, leaderEpoch = -1 } = (await at('latest')) ?? {}
+  const { offset: earliest = 0 } = (await at('earliest')) ?? {}
+  const found = { task: store.id, name: store.spec.name, handle: store.handle }
+  const { lastOffset } = store
+  const marker = await trustedMarker(context, found, { ...target, earliest, end, leaderEpoch, lastOffset })
+  const from = Math.max(earliest, Math.min(marker.position, lastOffset ?? earliest))
   const feed = context.changelogs.add(changelog, partition, from)
   const behind = new HeldBack(context, { id: store.id, what: `the last records of ${changelog}, partition ${partition},` })
   try {
-    const progress = await follow(context, { store, feed, marker, from, end, behind })
+    const progress = await follow(context, { store, feed, marker, from, end, leaderEpoch, currentAt, behind })
     if (progress === 'again') return 'again'
     const { spec, handle } = store
     metrics.observe('caudal_restore_duration_seconds', (clock.monotonic() - begin) / 1000, { store: spec.name })
     const position = Math.max(end, marker.position)
     const at = { position, chunk: 0 }
     const counts = await untilAvailable(context, { store: spec.name, task: store.id }, () => countEntries(handle, at))
-    return { spec, handle, changelog, changelogId, position, counts, progress }
+    const known = marker.position < end ? currentAt : Number.NEGATIVE_INFINITY
+    return { spec, handle, changelog, changelogId, position, currentAt: known, counts, progress }
   } finally {
     metrics.set('caudal_restore_remaining_records', 0, { store: store.spec.name, partition: String(partition) })
     behind.end()
     context.changelogs.remove(feed)
   }
-}
-
-/** The marker that was found, or that of a store emptied to be built anew. */
-async function trustedMarker(
-  context: TakingContext,
-  { handle, spec, id }: ToRestore,
-  earliest: number,
-  end: number,
-): Promise<Marker> {
-  const { marker } = handle
-  // A segment that was begun at the end of the changelog is not in it: such a store leads, and may not.
-  const follows = marker !== null && (marker.position < end || (marker.position === end && marker.chunk === 0))
-  if (follows && marker.position >= earliest) return marker
-  if (context.backend.durable && end > earliest) {
-    context.log.warn(
-      { store: spec.name, task: id, marker: handle.marker, end },
-      'the store does not fit its changelog: building it anew',
-    )
-    context.metrics.add('caudal_store_rebuilds_total', 1, { store: spec.name })
-  }
-  await untilAvailable(context, { store: spec.name, task: id }, () => handle.rebuild(earliest))
-  return { position: earliest, chunk: 0 }
 }
 
 interface Following {
@@ -96,12 +80,15 @@ interface Following {
   readonly marker: Marker
   readonly from: number
   readonly end: number
+  /** Of the leader, when the changelog had this end: all up to there had been written. */
+  readonly leaderEpoch: number
+  readonly currentAt: number
   readonly behind: HeldBack
 }
 
 async function follow(
   context: TakingContext,
-  { store, feed, marker, from, end, behind }: Following,
+  { store, feed, marker, from, end, leaderEpoch, currentAt, behind }: Following,
 ): Promise<ProgressRecord | null | 'again'> {
   const { clock, signal, post, metrics } = context
   const label = { store: store.spec.name }
@@ -126,7 +113,9 @@ async function follow(
     const read = readChunk(chunk, applied.position, feed)
     progress = read.progress ?? progress
     position = chunk.nextOffset
-    applied = await applyWrites(context, store, { from: applied, to: Math.min(position, end), writes: read.writes })
+    const to = Math.min(position, end)
+    const facts = to === end ? { leaderEpoch, currentAt } : { leaderEpoch }
+    applied = await applyWrites(context, store, applied, { to, writes: read.writes, ...facts })
     stuckSince = clock.monotonic()
     post({ kind: 'restoring', task: store.id, store: store.spec.name, done: position - from, total: end - from })
     metrics.add('caudal_restored_records_total', chunk.columns.count, label)
@@ -146,13 +135,14 @@ async function nextArrival({ changelogs, clock }: TakingContext): Promise<void> 
 async function applyWrites(
   context: TakingContext,
   { id, spec, handle }: ToRestore,
-  { from, to, writes }: { readonly from: Marker; readonly to: number; readonly writes: readonly StoreWrite[] },
+  from: Marker,
+  stretch: Stretch,
 ): Promise<Marker> {
-  if (to <= from.position) return from
-  for (const chunk of chunksOf(from, to, writes)) {
+  if (stretch.to <= from.position) return from
+  for (const chunk of chunksOf(from, stretch)) {
     await untilAvailable(context, { store: spec.name, task: id }, () => handle.apply(chunk))
   }
-  return { position: to, chunk: 0 }
+  return { position: stretch.to, chunk: 0 }
 }
 
 /** The last write of each key of a chunk, from the offset `from` on, and the last progress record of all of it. */

@@ -28,6 +28,10 @@ export interface TaskStore {
   position: number
   /** The offset of the last progress record in the changelog; −1 before the first. */
   lastOffset: number
+  /** The epoch in which the batch under way was sent to the changelog's leader. */
+  leaderEpoch: number
+  /** Monotonic, ms: when the store was last told that its changelog ends at `position`, or will be; −∞ before the first time. */
+  currentAt: number
 }
 
 interface Source {

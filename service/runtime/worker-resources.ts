@@ -17,6 +17,7 @@ import { storeFingerprint } from '../topology/fingerprint.ts'
 import { sourceOf } from '../topology/plan.ts'
 import type { Batch } from './batch.ts'
 import { BlockedFeeds } from './blocked-feeds.ts'
+import { confirmIdleStores } from './idle-stores.ts'
 import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
@@ -142,13 +143,15 @@ export class WorkerResources {
     })
   }
 
-  /** Beside the loop, which may itself be held up: looks once a second at what the input waits for, until `close`. */
+  /** Beside the loop, which may itself be held up: looks once a second at what the input waits for, and at idle stores, until `close`. */
   async watch(): Promise<void> {
     const { clock } = this.parts
     const { signal } = this.#ended
     const blocked = new BlockedFeeds({ cluster: this.cluster, clock, waits: this.waits, signal })
     while (!signal.aborted) {
-      blocked.look([...this.tasks.running.values()])
+      const running = [...this.tasks.running.values()]
+      blocked.look(running)
+      if (!this.parts.flags.busy) confirmIdleStores(running, this.queue, clock.monotonic())
       await this.#partitions.look()
       if (this.#partitions.failure !== null) this.#wake()
       await clock.sleep(watchEveryMs, signal)
@@ -266,20 +269,11 @@ export class WorkerResources {
     const { subtopology: number, partition } = parseTaskId(taken.id)
     const subtopology = plan.graph.subtopologies[number]
     if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
-    const stores = taken.stores.map(({ spec, handle, changelog, changelogId, position, counts }): TaskStore => {
+    const stores = taken.stores.map(({ spec, handle, counts, ...restored }): TaskStore => {
       const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
-      view.attach(handle, position, counts)
-      return {
-        name: spec.name,
-        fingerprint: storeFingerprint(spec),
-        view,
-        handle,
-        changelog,
-        changelogId,
-        partition,
-        position,
-        lastOffset: -1,
-      }
+      view.attach(handle, restored.position, counts)
+      const names = { name: spec.name, fingerprint: storeFingerprint(spec), partition }
+      return { ...restored, ...names, view, handle, lastOffset: -1, leaderEpoch: -1 }
     })
     const feeds = taken.positions.map(({ topic, partition, position }) =>
       this.fetcher.add(topic, partition, position, sourceOf(plan, topic)?.onDeleted),

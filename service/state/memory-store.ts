@@ -44,6 +44,7 @@ class MemoryHandle implements StoreHandle {
   readonly id: StoreId
   readonly marker = null
   readonly untrusted = 'it is kept in memory'
+  readonly found = null
   #fenced = false
   #at: Marker | null = null
   /** By bucket (hex digits; '' for the keyed entries), then by key as Latin-1. */
@@ -101,6 +102,10 @@ class MemoryHandle implements StoreHandle {
     if (this.#at !== null && isSame(this.#at, to)) return
     for (const write of writes) this.#write(write)
     this.#at = to
+  }
+
+  async confirm(at: Marker): Promise<void> {
+    this.#check([at])
   }
 
   async rebuild(position: number): Promise<void> {

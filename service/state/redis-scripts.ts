@@ -13,6 +13,7 @@ import {
   type AcquireRequest,
   type Answer,
   type ApplyRequest,
+  type ConfirmRequest,
   type CountRequest,
   type LoadRequest,
   markerText,
@@ -31,8 +32,10 @@ interface Script {
   readonly source: Buffer
   readonly sha: string
 }
+const read = (name: string): Buffer => readFileSync(new URL(`./lua/${name}.lua`, import.meta.url))
+/** Each begins with what all have in common. */
 function script(name: string): Script {
-  const source = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url))
+  const source = Buffer.concat([read('check-store'), read(name)])
   return { name, source, sha: createHash('sha1').update(source).digest('hex') }
 }
 const scripts = {
@@ -41,6 +44,7 @@ const scripts = {
   counts: script('count-entries'),
   scan: script('scan-entries'),
   apply: script('apply-chunk'),
+  confirm: script('confirm-marker'),
   rebuild: script('rebuild-store'),
 }
 
@@ -52,6 +56,7 @@ interface Reply {
   readonly first: unknown
   readonly second: unknown
   readonly third: unknown
+  readonly fourth: unknown
 }
 
 export class RedisScripts implements StoreScripts {
@@ -65,13 +70,20 @@ export class RedisScripts implements StoreScripts {
     client.on('ready', () => this.#sent.clear())
   }
 
-  async acquire(id: StoreId, { nonce, topicId, now }: AcquireRequest): Promise<Acquired> {
-    const reply = await this.#run(scripts.acquire, id, storeKeys(redisKeys(id)), [nonce, topicId, now])
+  async acquire(id: StoreId, { nonce, topicId }: AcquireRequest): Promise<Acquired> {
+    const reply = await this.#run(scripts.acquire, id, storeKeys(redisKeys(id)), [nonce, topicId])
     const epoch = text(reply.first)
-    if (reply.code === scriptCode.LOST) return { epoch, marker: null, reason: text(reply.second) }
+    const untrusted = (reason: string): Acquired => ({ epoch, marker: null, found: null, reason })
+    if (reply.code === scriptCode.LOST) return untrusted(text(reply.second))
     const marker = parseMarker(text(reply.second))
-    if (marker === null) return { epoch, marker: null, reason: `its marker can not be read: ${text(reply.second)}` }
-    return { epoch, marker, reason: null }
+    if (marker === null) return untrusted(`its marker can not be read: ${text(reply.second)}`)
+    const call = { script: scripts.acquire, id }
+    return {
+      epoch,
+      marker,
+      found: { leaderEpoch: integerOf(reply.third, call), ageMs: integerOf(reply.fourth, call) },
+      reason: null,
+    }
   }
 
   async load(id: StoreId, { epoch, at, orAt, keys }: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>> {
@@ -109,22 +121,28 @@ export class RedisScripts implements StoreScripts {
     })
   }
 
-  async apply(id: StoreId, { epoch, from, to, writes, now }: ApplyRequest): Promise<Answer<null>> {
+  async apply(id: StoreId, { epoch, from, to, writes, leaderEpoch, agoMs }: ApplyRequest): Promise<Answer<null>> {
     const names = redisKeys(id)
     const { packed, buckets } = packWrites(writes)
     const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
-    const reply = await this.#run(scripts.apply, id, keys, [epoch, markerText(from), markerText(to), now, packed, ...buckets])
-    return answer({ script: scripts.apply, id }, reply, () => null)
+    const facts = [leaderEpoch ?? '', agoMs ?? '']
+    const args = [epoch, markerText(from), markerText(to), ...facts, packed, ...buckets]
+    return answer({ script: scripts.apply, id }, await this.#run(scripts.apply, id, keys, args), () => null)
+  }
+
+  async confirm(id: StoreId, { epoch, at, agoMs }: ConfirmRequest): Promise<Answer<null>> {
+    const reply = await this.#run(scripts.confirm, id, storeKeys(redisKeys(id)), [epoch, markerText(at), agoMs])
+    return answer({ script: scripts.confirm, id }, reply, () => null)
   }
 
   /** Each call deletes what the one before named: as many calls as the store has buckets, by `rebuildBucketsMax`. */
-  async rebuild(id: StoreId, { epoch, position, now }: RebuildRequest): Promise<Answer<null>> {
+  async rebuild(id: StoreId, { epoch, position, leaderEpoch }: RebuildRequest): Promise<Answer<null>> {
     const names = redisKeys(id)
     const marker = markerText({ position, chunk: 0 })
     let buckets: readonly string[] = []
     for (;;) {
       const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
-      const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, now, rebuildBucketsMax, ...buckets])
+      const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, leaderEpoch, rebuildBucketsMax, ...buckets])
       const call = { script: scripts.rebuild, id }
       if (reply.code !== scriptCode.MORE) return answer(call, reply, () => null)
       buckets = listOf(reply.first, isBytes, call).map(text)
@@ -176,7 +194,13 @@ const text = (value: unknown): string => (Buffer.isBuffer(value) ? value.toStrin
 
 function replyOf(reply: unknown): Reply {
   if (!Array.isArray(reply) || typeof reply[0] !== 'number') throw new Error(`ERR a script answered ${shown(reply)}`)
-  return { code: reply[0], first: reply[1] as unknown, second: reply[2] as unknown, third: reply[3] as unknown }
+  return {
+    code: reply[0],
+    first: reply[1] as unknown,
+    second: reply[2] as unknown,
+    third: reply[3] as unknown,
+    fourth: reply[4] as unknown,
+  }
 }
 
 interface Call {
@@ -191,6 +215,11 @@ function listOf<T>(value: unknown, is: (element: unknown) => element is T, call:
 
 const isBytes = (value: unknown): value is Buffer => Buffer.isBuffer(value)
 const isBytesOrNull = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value)
+
+function integerOf(value: unknown, call: Call): number {
+  if (!Number.isSafeInteger(value)) throw unexpected(call, value)
+  return Number(value)
+}
 
 function countOf(value: unknown, call: Call): number {
   const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value

@@ -7,6 +7,7 @@ import {
   chunkEntriesMax,
   type CountPage,
   type EntryKey,
+  type FoundFacts,
   type Marker,
   type ScanPage,
   type ScanRange,
@@ -29,7 +30,7 @@ export class ScriptBackend implements StoreBackend {
   }
 
   async acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle> {
-    const request = { nonce: this.#clock.id(), topicId: changelogTopicId, now: this.#clock.now() }
+    const request = { nonce: this.#clock.id(), topicId: changelogTopicId }
     return new ScriptHandle(id, await this.#scripts.acquire(id, request), this.#scripts, this.#clock)
   }
 
@@ -42,6 +43,7 @@ class ScriptHandle implements StoreHandle {
   readonly id: StoreId
   readonly marker: Marker | null
   readonly untrusted: string | null
+  readonly found: FoundFacts | null
   readonly #epoch: string
   readonly #scripts: StoreScripts
   readonly #clock: Clock
@@ -49,6 +51,7 @@ class ScriptHandle implements StoreHandle {
     this.id = id
     this.marker = acquired.marker
     this.untrusted = acquired.reason
+    this.found = acquired.found
     this.#epoch = acquired.epoch
     this.#scripts = scripts
     this.#clock = clock
@@ -70,16 +73,27 @@ class ScriptHandle implements StoreHandle {
     return this.#verdict(await this.#scripts.scan(this.id, { ...range, epoch: this.#epoch, at, orAt }))
   }
 
-  async apply({ from, to, writes }: Chunk): Promise<void> {
+  async apply({ from, to, writes, leaderEpoch, currentAt }: Chunk): Promise<void> {
     let bytes = 0
     for (const write of writes) bytes += writeBytes(write)
     if (writes.length > chunkEntriesMax || (writes.length > 1 && bytes > chunkBytesMax))
       throw this.#defect(`a chunk of ${writes.length} writes and ${bytes} bytes`)
-    this.#verdict(await this.#scripts.apply(this.id, { epoch: this.#epoch, from, to, writes, now: this.#clock.now() }))
+    const agoMs = currentAt === undefined ? null : this.#agoMs(currentAt)
+    const request = { epoch: this.#epoch, from, to, writes, leaderEpoch: leaderEpoch ?? null, agoMs }
+    this.#verdict(await this.#scripts.apply(this.id, request))
   }
 
-  async rebuild(position: number): Promise<void> {
-    this.#verdict(await this.#scripts.rebuild(this.id, { epoch: this.#epoch, position, now: this.#clock.now() }))
+  async confirm(at: Marker, currentAt: number): Promise<void> {
+    this.#verdict(await this.#scripts.confirm(this.id, { epoch: this.#epoch, at, agoMs: this.#agoMs(currentAt) }))
+  }
+
+  async rebuild(position: number, leaderEpoch = -1): Promise<void> {
+    this.#verdict(await this.#scripts.rebuild(this.id, { epoch: this.#epoch, position, leaderEpoch }))
+  }
+
+  /** Elapsed time goes to the store, which has a clock of its own: those of its owners may differ, and be set (P13). */
+  #agoMs(monotonic: number): number {
+    return Math.max(0, Math.ceil(this.#clock.monotonic() - monotonic))
   }
 
   #verdict<T>(answer: Answer<T>): T {

@@ -16,10 +16,11 @@ export function distrust({ m, k, x }: Partition, topicId: string): string | null
   if (!m.has('epoch') || !m.has('marker')) return 'nothing is there'
   if (m.get('topic') !== topicId) return `it follows another changelog topic: ${m.get('topic') ?? 'none'}`
   if (m.get('marker') === 'rebuilding') return 'an earlier rebuild did not end'
+  if (!m.has('leaderEpoch') || !m.has('at')) return 'it does not say when it was current'
   return countDefect({ m, k, x })
 }
 
-/** As all scripts but the first begin; with null any marker will do. */
+/** As `check-store.lua`, which stands before all scripts; with null any marker will do. */
 export function defectOf(store: Partition, epoch: string, markers: readonly Marker[] | null): Fenced | Lost | null {
   const found = store.m.get('epoch')
   if (found === undefined) return { code: scriptCode.LOST, reason: 'nothing is there' }

@@ -26,6 +26,7 @@ import {
   type AcquireRequest,
   type Answer,
   type ApplyRequest,
+  type ConfirmRequest,
   type CountRequest,
   type LoadRequest,
   markerText,
@@ -38,7 +39,7 @@ import {
 
 /** Where a call fails: not at all, before it takes effect, or after it (the answer is lost). */
 export type CallFault = 'none' | 'before' | 'after'
-export type ScriptName = 'acquire' | 'load' | 'counts' | 'scan' | 'apply' | 'rebuild'
+export type ScriptName = 'acquire' | 'load' | 'counts' | 'scan' | 'apply' | 'confirm' | 'rebuild'
 export type KeyName = 'm' | 'k' | 'x'
 
 export class ScriptedStore implements StoreScripts {
@@ -46,8 +47,15 @@ export class ScriptedStore implements StoreScripts {
   fault: (script: ScriptName, id: StoreId) => CallFault = () => 'none'
   /** The size of pages, where they are not to be as large as they may. */
   pageMax = chunkEntriesMax
+  /** Its own, as that of Redis is. */
+  readonly #clock: Clock
   #partitions = new Map<string, Partition>()
 
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** `clock`: that of the process which uses it. */
   backend(clock: Clock): ScriptBackend {
     return new ScriptBackend('scripted', this, clock)
   }
@@ -65,6 +73,10 @@ export class ScriptedStore implements StoreScripts {
     const { k, b } = this.#partition(id)
     const entries = bucket === null ? k : b.get(bucket.toString('hex'))
     entries?.delete(key.toString('latin1'))
+  }
+  /** HDEL of one field of what is known of the store. */
+  loseField(id: StoreId, field: string): void {
+    this.#partition(id).m.delete(field)
   }
   /** DEL of a bucket, named by its hex digits. */
   loseBucket(id: StoreId, bucket: string): void {
@@ -84,15 +96,19 @@ export class ScriptedStore implements StoreScripts {
     return this.#partition(id).b
   }
 
-  acquire(id: StoreId, { nonce, topicId, now }: AcquireRequest): Promise<Acquired> {
+  acquire(id: StoreId, { nonce, topicId }: AcquireRequest): Promise<Acquired> {
     return this.#call('acquire', id, (store) => {
       const { m } = store
       const epoch = `${Number(/^(\d+):/.exec(m.get('epoch') ?? '')?.[1] ?? 0) + 1}:${nonce}`
       const reason = distrust(store, topicId)
       m.set('epoch', epoch)
-      if (reason === null) return { epoch, marker: parseMarker(m.get('marker') ?? ''), reason }
-      m.set('marker', 'rebuilding').set('topic', topicId).set('at', String(now))
-      return { epoch, marker: null, reason }
+      const marker = reason === null ? parseMarker(m.get('marker') ?? '') : null
+      if (marker !== null) {
+        const found = { leaderEpoch: Number(m.get('leaderEpoch')), ageMs: this.#clock.now() - Number(m.get('at')) }
+        return { epoch, marker, found, reason: null }
+      }
+      m.set('marker', 'rebuilding').set('topic', topicId)
+      return { epoch, marker, found: null, reason: reason ?? 'its marker can not be read' }
     })
   }
 
@@ -124,7 +140,7 @@ export class ScriptedStore implements StoreScripts {
     })
   }
 
-  apply(id: StoreId, { epoch, from, to, writes, now }: ApplyRequest): Promise<Answer<null>> {
+  apply(id: StoreId, { epoch, from, to, writes, leaderEpoch, agoMs }: ApplyRequest): Promise<Answer<null>> {
     return this.#call('apply', id, (store) => {
       const touched = bucketNames(writes)
       const defect = defectOf(store, epoch, [from, to]) ?? bucketDefect(store, touched)
@@ -133,13 +149,24 @@ export class ScriptedStore implements StoreScripts {
       for (const name of touched) if (!store.m.has(`b:${name}`)) store.b.delete(name)
       for (const write of writes) put(store, write)
       for (const name of touched) settleBucket(store, name)
-      store.m.set('marker', markerText(to)).set('at', String(now))
+      if (leaderEpoch !== null) store.m.set('leaderEpoch', String(leaderEpoch))
+      if (agoMs !== null) store.m.set('at', String(this.#clock.now() - agoMs))
+      store.m.set('marker', markerText(to))
       store.m.set('entries', String(store.k.size)).set('buckets', String(store.x.size))
       return { code: scriptCode.OK, value: null }
     })
   }
 
-  rebuild(id: StoreId, { epoch, position, now }: RebuildRequest): Promise<Answer<null>> {
+  confirm(id: StoreId, { epoch, at, agoMs }: ConfirmRequest): Promise<Answer<null>> {
+    return this.#call('confirm', id, (store) => {
+      const defect = defectOf(store, epoch, [at])
+      if (defect !== null) return defect
+      store.m.set('at', String(this.#clock.now() - agoMs))
+      return { code: scriptCode.OK, value: null }
+    })
+  }
+
+  rebuild(id: StoreId, { epoch, position, leaderEpoch }: RebuildRequest): Promise<Answer<null>> {
     return this.#call('rebuild', id, (store) => {
       const defect = defectOf(store, epoch, null)
       if (defect !== null) return defect
@@ -152,7 +179,8 @@ export class ScriptedStore implements StoreScripts {
       store.x.clear()
       store.m
         .set('marker', markerText({ position, chunk: 0 }))
-        .set('at', String(now))
+        .set('leaderEpoch', String(leaderEpoch))
+        .set('at', String(this.#clock.now()))
         .set('entries', '0')
         .set('buckets', '0')
       return { code: scriptCode.OK, value: null }

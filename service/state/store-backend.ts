@@ -30,8 +30,19 @@ export interface StoreWrite extends EntryKey {
   readonly value: Buffer | null
 }
 
+/**
+ * What the caller knows of the changelog at a marker, and the next owner will want to know (P13). Nothing said is never wrong: what was
+ * known at an earlier marker still stands, and at worst the store is built anew where it need not be.
+ */
+export interface MarkerFacts {
+  /** An epoch in which the leader of the changelog had every record that the marker stands for. */
+  readonly leaderEpoch?: number
+  /** Monotonic, ms: when the changelog had nothing behind the marker. */
+  readonly currentAt?: number
+}
+
 /** At most `chunkEntriesMax` writes and `chunkBytesMax` bytes; applied only onto the exact marker `from`. */
-export interface Chunk {
+export interface Chunk extends MarkerFacts {
   readonly from: Marker
   readonly to: Marker
   readonly writes: readonly StoreWrite[]
@@ -75,12 +86,22 @@ export interface ScanPage {
   readonly cursor: string | null
 }
 
+/** What the owners before knew of the changelog at the marker that they left. */
+export interface FoundFacts {
+  /** −1: unknown. */
+  readonly leaderEpoch: number
+  /** For how many ms the changelog may have had something behind the marker, by the backend's clock; below 0 where that was set back. */
+  readonly ageMs: number
+}
+
 export interface StoreHandle {
   readonly id: StoreId
   /** What the store held when it was acquired; null where it held nothing that can be trusted and must be rebuilt. */
   readonly marker: Marker | null
   /** Why the marker is null, for logs; null where there is a marker. */
   readonly untrusted: string | null
+  /** Of the marker that was found; null where there is none. */
+  readonly found: FoundFacts | null
   /**
    * The values of at most `chunkEntriesMax` keys, in their order; null where there is none. Checks the epoch, the marker and the
    * number of fields. The store must stand at `at` or at `orAt`: while a chunk is in flight, or was sent and its outcome is unknown,
@@ -99,8 +120,13 @@ export interface StoreHandle {
   scan(at: Marker, range: ScanRange, orAt?: Marker): Promise<ScanPage>
   /** Applies one chunk, or finds that it was applied already. @throws as load */
   apply(chunk: Chunk): Promise<void>
-  /** Marks the store as being rebuilt, deletes all of it, and leaves it empty at the marker {position, 0}. @throws as load */
-  rebuild(position: number): Promise<void>
+  /** The store stands at `at`, and the changelog had nothing behind it at `currentAt` (monotonic, ms). @throws as load */
+  confirm(at: Marker, currentAt: number): Promise<void>
+  /**
+   * Marks the store as being rebuilt, deletes all of it, and leaves it empty at the marker {position, 0}, before the changelog is read
+   * from there. `leaderEpoch`: as in MarkerFacts; unknown where it is not given. @throws as load
+   */
+  rebuild(position: number, leaderEpoch?: number): Promise<void>
 }
 
 export interface StoreBackend {

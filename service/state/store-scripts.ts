@@ -1,5 +1,5 @@
 /** The inner port of a durable store: the scripts that run where the data is, each as one step that nothing can come between. */
-import type { CountPage, EntryKey, Marker, ScanPage, ScanRange, StoreId, StoreWrite } from './store-backend.ts'
+import type { CountPage, EntryKey, FoundFacts, Marker, ScanPage, ScanRange, StoreId, StoreWrite } from './store-backend.ts'
 
 /** What a script answers; the Lua files name the same numbers. */
 export const scriptCode = { OK: 0, FENCED: 1, LOST: 2, MORE: 3 } as const
@@ -22,16 +22,13 @@ export interface Lost {
 export type Answer<T> = Done<T> | Fenced | Lost
 
 /** The epoch that owns the store from now on, and the marker that was found; null where the store must be rebuilt, for `reason`. */
-export interface Acquired {
-  readonly epoch: string
-  readonly marker: Marker | null
-  readonly reason: string | null
-}
+export type Acquired =
+  | { readonly epoch: string; readonly marker: Marker; readonly found: FoundFacts; readonly reason: null }
+  | { readonly epoch: string; readonly marker: null; readonly found: null; readonly reason: string }
 
 export interface AcquireRequest {
   readonly nonce: string
   readonly topicId: string
-  readonly now: number
 }
 export interface LoadRequest {
   readonly epoch: string
@@ -57,12 +54,22 @@ export interface ApplyRequest {
   readonly from: Marker
   readonly to: Marker
   readonly writes: readonly StoreWrite[]
-  readonly now: number
+  /** Null: what was known before still stands. */
+  readonly leaderEpoch: number | null
+  /** How many ms ago the changelog ended at `to`; null where it went on behind it. */
+  readonly agoMs: number | null
+}
+export interface ConfirmRequest {
+  readonly epoch: string
+  readonly at: Marker
+  /** How many ms ago the changelog ended there. */
+  readonly agoMs: number
 }
 export interface RebuildRequest {
   readonly epoch: string
   readonly position: number
-  readonly now: number
+  /** −1: unknown. */
+  readonly leaderEpoch: number
 }
 
 /** All throw StoreUnavailableError where the outcome is unknown, and FatalError for a defect. */
@@ -72,6 +79,7 @@ export interface StoreScripts {
   counts(id: StoreId, request: CountRequest): Promise<Answer<CountPage>>
   scan(id: StoreId, request: ScanRequest): Promise<Answer<ScanPage>>
   apply(id: StoreId, request: ApplyRequest): Promise<Answer<null>>
+  confirm(id: StoreId, request: ConfirmRequest): Promise<Answer<null>>
   rebuild(id: StoreId, request: RebuildRequest): Promise<Answer<null>>
   close(): Promise<void>
 }

@@ -10,13 +10,14 @@ import { storeSuite } from './store-suite.ts'
 
 storeSuite('memory', () => ({ backend: new MemoryStoreBackend(), faults: null }))
 
-const scripted = new ScriptedStore()
+const scripted = new ScriptedStore(systemClock)
 const text = (entries: ReadonlyMap<string, Buffer>) =>
   Object.fromEntries([...entries].map(([key, value]) => [key, value.toString()]))
 const scriptedFaults: StoreFaults = {
   loseEverything: async () => scripted.loseEverything(),
   loseKey: async (id, key) => scripted.loseKey(id, key),
   loseEntry: async (id, key, bucket) => scripted.loseEntry(id, key, bucket),
+  loseField: async (id, field) => scripted.loseField(id, field),
   loseBucket: async (id, bucket) => scripted.loseBucket(id, bucket),
   snapshot: async () => {
     const { restore } = scripted.snapshot()

@@ -68,7 +68,7 @@ export function readsBuckets(underTest: () => StoreUnderTest): void {
     const times = [...edges, ...many].sort((a, b) => a - b)
     const shuffled = times.map((_, index) => times[(index * 1009) % times.length] ?? 0)
     const writes = [...shuffled.map((time) => putIn(time, 'a', '1')), putIn(7, 'b', ''), put('c', '3')]
-    for (const chunk of chunksOf(zero, 10, writes)) await handle.apply(chunk)
+    for (const chunk of chunksOf(zero, { to: 10, writes })) await handle.apply(chunk)
     const { keyed, buckets: listed } = await countEntries(handle, at(10))
     assert.equal(keyed, 1)
     assert.deepEqual(
@@ -97,7 +97,7 @@ export function scansBuckets(underTest: () => StoreUnderTest): void {
   const full = async (count: number) => {
     const handle = await emptyStore(underTest().backend, newId())
     const writes = [...text(count).map(([key, value]) => putIn(5, key, value)), putIn(6, 'other', '1'), put('keyed', '2')]
-    for (const chunk of chunksOf(zero, 1, writes)) await handle.apply(chunk)
+    for (const chunk of chunksOf(zero, { to: 1, writes })) await handle.apply(chunk)
     return handle
   }
 
@@ -119,7 +119,7 @@ export function scansBuckets(underTest: () => StoreUnderTest): void {
     const handle = await emptyStore(underTest().backend, newId())
     assert.deepEqual(await scanText(handle, zero, null), { found: new Map(), pages: 1, entries: 0 })
     const writes = [...text(3000).map(([key, value]) => put(key, value)), putIn(5, 'other', '1')]
-    for (const chunk of chunksOf(zero, 1, writes)) await handle.apply(chunk)
+    for (const chunk of chunksOf(zero, { to: 1, writes })) await handle.apply(chunk)
     assert.deepEqual(await countEntries(handle, at(1)), { keyed: 3000, buckets: [{ time: 5, entries: 1 }] })
     const { found, pages } = await scanText(handle, at(1), null, { entriesMax: 50 })
     assert.deepEqual(found, new Map(text(3000)))
@@ -134,7 +134,7 @@ export function scansBuckets(underTest: () => StoreUnderTest): void {
   it('ends a page that has many bytes', async () => {
     const handle = await emptyStore(underTest().backend, newId())
     const writes = Array.from({ length: 600 }, (_, index) => putIn(5, `key-${index}`, 'x'.repeat(20_000)))
-    for (const chunk of chunksOf(zero, 1, writes)) await handle.apply(chunk)
+    for (const chunk of chunksOf(zero, { to: 1, writes })) await handle.apply(chunk)
     const { found, pages } = await scanText(handle, at(1), 5)
     assert.deepEqual([found.size, pages >= 12], [600, true])
   })

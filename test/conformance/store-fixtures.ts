@@ -10,6 +10,8 @@ export interface StoreFaults {
   loseKey(id: StoreId, key: 'm' | 'k' | 'x'): Promise<void>
   /** A keyed one, or one of a bucket. */
   loseEntry(id: StoreId, key: Buffer, bucket?: Buffer): Promise<void>
+  /** A field of the key m. */
+  loseField(id: StoreId, field: string): Promise<void>
   /** `bucket` as hex digits. */
   loseBucket(id: StoreId, bucket: string): Promise<void>
   /** Resolves with a function that sets the store back to what it holds now. */

@@ -30,6 +30,9 @@ export function redisFaults(client: Redis | Cluster): StoreFaults {
       const names = redisKeys(id)
       await client.hdel(bucket === undefined ? names.entries : names.bucket(bucket.toString('hex')), key)
     },
+    async loseField(id, field) {
+      await client.hdel(redisKeys(id).meta, field)
+    },
     async loseBucket(id, bucket) {
       await client.del(redisKeys(id).bucket(bucket))
     },

@@ -5,6 +5,7 @@ import { StoreFencedError, StoreLostError } from '../../service/errors.ts'
 import { chunksOf } from '../../service/state/chunks.ts'
 import type { StoreId } from '../../service/state/store-backend.ts'
 import { forgetsBuckets, noticesLossesInBuckets, readsBuckets, scansBuckets } from './store-buckets.ts'
+import { keepsFacts } from './store-facts.ts'
 import {
   at,
   durably,
@@ -32,6 +33,7 @@ export function storeSuite(name: string, underTest: () => StoreUnderTest): void 
       survives(underTest)
       noticesLosses(underTest)
       noticesLossesInBuckets(underTest)
+      keepsFacts(underTest)
       forgetsBuckets(underTest)
     })
   })
@@ -79,13 +81,14 @@ function appliesAndLoads(underTest: () => StoreUnderTest): void {
   it('takes chunks of a thousand entries, and one large value', async () => {
     const handle = await emptyStore(underTest().backend, newId())
     const writes = Array.from({ length: 2500 }, (_, index) => put(`key-${index}`, `${index}`.repeat(5)))
-    for (const chunk of chunksOf(zero, 10, writes)) await handle.apply(chunk)
+    for (const chunk of chunksOf(zero, { to: 10, writes })) await handle.apply(chunk)
     const keys = writes.slice(1500).map(({ key }) => key.toString())
     assert.deepEqual(
       await loadText(handle, at(10), keys),
       writes.slice(1500).map(({ value }) => value?.toString()),
     )
-    for (const chunk of chunksOf(at(10), 11, [put('large', 'x'.repeat(1 << 20)), put('small', '1')])) await handle.apply(chunk)
+    for (const chunk of chunksOf(at(10), { to: 11, writes: [put('large', 'x'.repeat(1 << 20)), put('small', '1')] }))
+      await handle.apply(chunk)
     assert.deepEqual(
       (await loadText(handle, at(11), ['large', 'small'])).map((value) => value?.length),
       [1 << 20, 1],

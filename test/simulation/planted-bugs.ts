@@ -263,6 +263,7 @@ function loadingBlindly(inner: ScriptedStore): StoreScripts {
     counts: (id, request) => inner.counts(id, request),
     scan: (id, request) => inner.scan(id, request),
     apply: (id, request) => inner.apply(id, request),
+    confirm: (id, request) => inner.confirm(id, request),
     rebuild: (id, request) => inner.rebuild(id, request),
     close: () => inner.close(),
     async load(id, request) {
@@ -282,6 +283,7 @@ function markingLast(inner: ScriptedStore): StoreScripts {
     load: (id, request) => inner.load(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
     counts: (id, request) => inner.counts(id, { ...request, at: whole(request.at) }),
     scan: (id, request) => inner.scan(id, { ...request, at: whole(request.at), orAt: whole(request.orAt) }),
+    confirm: (id, request) => inner.confirm(id, request),
     rebuild: (id, request) => inner.rebuild(id, request),
     close: () => inner.close(),
     async apply(id, request) {

@@ -35,7 +35,7 @@ export interface PlacedValue {
 
 export class SimulatedCluster {
   readonly kafka: MemoryKafka
-  readonly store = new ScriptedStore()
+  readonly store: ScriptedStore
   readonly simulated: SimulatedTopology
   readonly prepared: Prepared
   /** Of each key, the number of its last record. */
@@ -50,6 +50,7 @@ export class SimulatedCluster {
   private constructor(scenario: Scenario, clock: ManualClock, kafka: MemoryKafka, prepared: Prepared) {
     this.#scenario = scenario
     this.#clock = clock
+    this.store = new ScriptedStore(clock)
     this.kafka = kafka
     this.prepared = prepared
     this.simulated = simulatedTopologies[scenario.topology]

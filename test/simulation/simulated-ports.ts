@@ -275,11 +275,12 @@ class ParkedBackend implements StoreBackend {
 }
 
 function parkedHandle(inner: StoreHandle, parked: <T>(what: string, act: () => Promise<T>) => Promise<T>): StoreHandle {
-  const { id, marker, untrusted } = inner
+  const { id, marker, untrusted, found } = inner
   return {
     id,
     marker,
     untrusted,
+    found,
     load: (at: Marker, keys: readonly EntryKey[], orAt?: Marker) =>
       parked(`load of ${keys.length}`, () => inner.load(at, keys, orAt)),
     counts: (at: Marker, after: Buffer | null) => parked('counts', () => inner.counts(at, after)),
@@ -288,6 +289,8 @@ function parkedHandle(inner: StoreHandle, parked: <T>(what: string, act: () => P
       parked(`apply ${chunk.from.position}:${chunk.from.chunk} to ${chunk.to.position}:${chunk.to.chunk}`, () =>
         inner.apply(chunk),
       ),
-    rebuild: (position: number) => parked(`rebuild at ${position}`, () => inner.rebuild(position)),
+    confirm: (at: Marker, currentAt: number) => parked('confirm', () => inner.confirm(at, currentAt)),
+    rebuild: (position: number, leaderEpoch?: number) =>
+      parked(`rebuild at ${position}`, () => inner.rebuild(position, leaderEpoch)),
   }
 }

@@ -132,7 +132,7 @@ export class BedProcess {
 export class ProcessBed {
   readonly clock: ManualClock
   readonly kafka: MemoryKafka
-  readonly store = new ScriptedStore()
+  readonly store: ScriptedStore
   readonly prepared: Prepared
   /** Of somebody outside of the application. */
   readonly outside: Wire
@@ -141,6 +141,7 @@ export class ProcessBed {
 
   private constructor(clock: ManualClock, kafka: MemoryKafka, prepared: Prepared) {
     this.clock = clock
+    this.store = new ScriptedStore(clock)
     this.kafka = kafka
     this.prepared = prepared
     this.outside = kafka.wire('outside')

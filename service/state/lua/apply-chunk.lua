@@ -6,50 +6,31 @@ comes before the first write, and no write after the first can be refused. A rep
 counts of fields are compared before and kept after (P13). A bucket that meta does not know is empty: what is found under its name
 is left from a lost life, and is removed.
 
-KEYS[1]   meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
-KEYS[2]   entries   hash of the keyed entries
-KEYS[3]   buckets   sorted set of the buckets there are, all with score 0
+KEYS[1..3]          see check-store.lua
 KEYS[4..] bucket    hash of the entries of each bucket that the chunk writes to
 ARGV[1]   epoch     the caller's
 ARGV[2]   from      marker that the chunk follows
 ARGV[3]   to        marker that it leads to
-ARGV[4]   now       milliseconds since 1970
-ARGV[5]   writes    packed, at most 1 000: target (2 bytes: 0 entries, n the bucket KEYS[3 + n]), length of key (4 bytes), key,
+ARGV[4]   leader    epoch in which the leader of the changelog had all of this chunk; empty: what was known before still stands
+ARGV[5]   ago       milliseconds since the changelog was known to end at the new marker; empty where it went on behind it
+ARGV[6]   writes    packed, at most 1 000: target (2 bytes: 0 entries, n the bucket KEYS[3 + n]), length of key (4 bytes), key,
                     length of value (4 bytes, signed, -1 deletes), value; all big-endian
-ARGV[6..] name      of each bucket in KEYS, in their order: hex digits
+ARGV[7..] name      of each bucket in KEYS, in their order: hex digits
 
 Returns {OK}, {FENCED, epoch found} or {LOST, reason}.
 ]]
-local OK, FENCED, LOST = 0, 1, 2
-local meta, entries, buckets = KEYS[1], KEYS[2], KEYS[3]
-local epoch, from, to, now, writes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local FIRST_BUCKET, FIRST_NAME = 4, 6
+local epoch, from, to, leader, ago, writes = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local FIRST_BUCKET, FIRST_NAME = 4, 7
 
-local held = redis.call('HMGET', meta, 'epoch', 'marker', 'entries', 'buckets')
-if not held[1] then return { LOST, 'nothing is there' } end
-if held[1] ~= epoch then return { FENCED, held[1] } end
-if held[2] ~= from and held[2] ~= to then
-  return { LOST, 'it stands at ' .. (held[2] or 'no marker') .. ', not at ' .. from }
-end
-local entryCount, bucketCount = redis.call('HLEN', entries), redis.call('ZCARD', buckets)
-if tonumber(held[3]) ~= entryCount then
-  return { LOST, 'it has ' .. entryCount .. ' entries, not ' .. (held[3] or 'unknown') }
-end
-if tonumber(held[4]) ~= bucketCount then
-  return { LOST, 'it has ' .. bucketCount .. ' buckets, not ' .. (held[4] or 'unknown') }
-end
+local defect, marker = defectOf(epoch, from, to)
+if defect then return defect end
 local leftovers = {}
 for i = FIRST_BUCKET, #KEYS do
-  local name = ARGV[FIRST_NAME + i - FIRST_BUCKET]
-  local known, found = redis.call('HGET', meta, 'b:' .. name), redis.call('HLEN', KEYS[i])
-  if known and tonumber(known) ~= found then
-    -- Whoever acquires the store next looks at no bucket: the verdict has to stand there, or it would be trusted again and again.
-    redis.call('HSET', meta, 'marker', 'rebuilding')
-    return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. known }
-  end
-  if not known and found > 0 then leftovers[#leftovers + 1] = KEYS[i] end
+  local loss, kept, found = bucketDefectOf(ARGV[FIRST_NAME + i - FIRST_BUCKET], KEYS[i])
+  if loss then return loss end
+  if not kept and found > 0 then leftovers[#leftovers + 1] = KEYS[i] end
 end
-if held[2] == to then return { OK } end
+if marker == to then return { OK } end
 for i = 1, #leftovers do redis.call('UNLINK', leftovers[i]) end
 
 -- Runs of like writes to one target become one command; the order of the writes is kept.
@@ -89,6 +70,8 @@ for i = FIRST_BUCKET, #KEYS do
     redis.call('HSET', meta, 'b:' .. name, count)
   end
 end
-redis.call('HSET', meta, 'marker', to, 'at', now,
+if leader ~= '' then redis.call('HSET', meta, 'leaderEpoch', leader) end
+if ago ~= '' then redis.call('HSET', meta, 'at', now() - ago) end
+redis.call('HSET', meta, 'marker', to,
   'entries', redis.call('HLEN', entries), 'buckets', redis.call('ZCARD', buckets))
 return { OK }

@@ -6,9 +6,7 @@ knows to be possible: before and after the chunk that may be in flight. The owne
 the keys asked for here have one value at both (P12, P14). Counts of fields show a store that lost a key (P13). A bucket that meta
 does not know is empty, whatever is found under its name.
 
-KEYS[1]   meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
-KEYS[2]   entries   hash of the keyed entries
-KEYS[3]   buckets   sorted set of the buckets there are
+KEYS[1..3]          see check-store.lua
 KEYS[4..] bucket    hash of the entries of each bucket that is read from
 ARGV[1]   epoch     the caller's
 ARGV[2]   marker    where the store stands
@@ -18,34 +16,16 @@ ARGV[5..] name      of each bucket in KEYS, in their order: hex digits
 
 Returns {OK, values in the order of the keys, nil where there is none}, {FENCED, epoch found} or {LOST, reason}.
 ]]
-local OK, FENCED, LOST = 0, 1, 2
-local meta, entries, buckets = KEYS[1], KEYS[2], KEYS[3]
 local epoch, marker, orMarker, packed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local FIRST_BUCKET, FIRST_NAME = 4, 5
 
-local held = redis.call('HMGET', meta, 'epoch', 'marker', 'entries', 'buckets')
-if not held[1] then return { LOST, 'nothing is there' } end
-if held[1] ~= epoch then return { FENCED, held[1] } end
-if held[2] ~= marker and held[2] ~= orMarker then
-  return { LOST, 'it stands at ' .. (held[2] or 'no marker') .. ', not at ' .. marker .. ' or ' .. orMarker }
-end
-local entryCount, bucketCount = redis.call('HLEN', entries), redis.call('ZCARD', buckets)
-if tonumber(held[3]) ~= entryCount then
-  return { LOST, 'it has ' .. entryCount .. ' entries, not ' .. (held[3] or 'unknown') }
-end
-if tonumber(held[4]) ~= bucketCount then
-  return { LOST, 'it has ' .. bucketCount .. ' buckets, not ' .. (held[4] or 'unknown') }
-end
+local defect = defectOf(epoch, marker, orMarker)
+if defect then return defect end
 local isEmpty = {}
 for i = FIRST_BUCKET, #KEYS do
-  local name = ARGV[FIRST_NAME + i - FIRST_BUCKET]
-  local known, found = redis.call('HGET', meta, 'b:' .. name), redis.call('HLEN', KEYS[i])
-  if known and tonumber(known) ~= found then
-    -- Whoever acquires the store next looks at no bucket: the verdict has to stand there, or it would be trusted again and again.
-    redis.call('HSET', meta, 'marker', 'rebuilding')
-    return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. known }
-  end
-  isEmpty[KEYS[i]] = not known
+  local loss, kept = bucketDefectOf(ARGV[FIRST_NAME + i - FIRST_BUCKET], KEYS[i])
+  if loss then return loss end
+  isEmpty[KEYS[i]] = not kept
 end
 
 -- Runs of keys of one target are one command.

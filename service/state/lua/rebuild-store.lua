@@ -2,30 +2,26 @@
 Empties a store, some buckets a call; the caller repeats it with the buckets that it was told, until it answers OK.
 
 Invariant: the store is marked as being rebuilt before anything is deleted, so that a rebuild that was broken off is never taken
-for a store (P12). A call deletes at most the entries hash and the buckets named to it; UNLINK takes constant time for each.
+for a store (P12). It counts as current from now on: whoever reads a changelog from its beginning finds the deletion of every entry
+that it finds, for as long as deletions are kept (P13). A call deletes at most the entries hash and the buckets named to it; UNLINK takes constant time for each.
 
-KEYS[1]   meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
-KEYS[2]   entries   hash of the keyed entries
-KEYS[3]   buckets   sorted set of the buckets there are
+KEYS[1..3]          see check-store.lua
 KEYS[4..] bucket    hashes of the buckets to be deleted by this call
 ARGV[1]   epoch     the caller's
 ARGV[2]   marker    where the empty store stands
-ARGV[3]   now       milliseconds since 1970
+ARGV[3]   leader    epoch of the leader of the changelog that the store is about to be built from
 ARGV[4]   limit     how many buckets to name in the answer at most
 ARGV[5..] name      of each bucket in KEYS, in their order: hex digits
 
 Returns {OK}, {MORE, names of buckets to delete next}, {FENCED, epoch found} or {LOST, reason}.
 ]]
-local OK, FENCED, LOST, MORE = 0, 1, 2, 3
-local meta, entries, buckets = KEYS[1], KEYS[2], KEYS[3]
-local epoch, marker, now, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local epoch, marker, leader, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local FIRST_BUCKET, FIRST_NAME = 4, 5
 
-local held = redis.call('HGET', meta, 'epoch')
-if not held then return { LOST, 'nothing is there' } end
-if held ~= epoch then return { FENCED, held } end
+local defect = fenceOf(epoch)
+if defect then return defect end
 
-redis.call('HSET', meta, 'marker', 'rebuilding', 'at', now)
+redis.call('HSET', meta, 'marker', 'rebuilding')
 redis.call('UNLINK', entries)
 for i = FIRST_BUCKET, #KEYS do
   local name = ARGV[FIRST_NAME + i - FIRST_BUCKET]
@@ -45,5 +41,5 @@ while #names == 0 do
 end
 if #names > 0 then return { MORE, names } end
 
-redis.call('HSET', meta, 'marker', marker, 'entries', 0, 'buckets', 0)
+redis.call('HSET', meta, 'marker', marker, 'entries', 0, 'buckets', 0, 'leaderEpoch', leader, 'at', now())
 return { OK }

@@ -6,9 +6,7 @@ meanwhile. The page is HSCAN's: an entry that is there from the first page to th
 two, whatever is added and deleted in between. A call visits a bounded number of entries, though the table be sparse after many
 deletions; so a page may be empty and not the last.
 
-KEYS[1] meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at
-KEYS[2] entries   hash of the keyed entries
-KEYS[3] buckets   sorted set of the buckets there are
+KEYS[1..3]        see check-store.lua
 KEYS[4] bucket    hash of the entries of the bucket; absent where the keyed entries are read
 ARGV[1] epoch     the caller's
 ARGV[2] marker    where the store stands
@@ -20,36 +18,19 @@ ARGV[7] bytes     after so many bytes of keys and values the page ends
 
 Returns {OK, cursor, keys and values in turn}, the cursor 0 after the last page; {FENCED, epoch found} or {LOST, reason}.
 ]]
-local OK, FENCED, LOST = 0, 1, 2
-local meta, entries, buckets, bucket = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local bucket = KEYS[4]
 local epoch, marker, orMarker, name, cursor = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local entriesMax, bytesMax = tonumber(ARGV[6]), tonumber(ARGV[7])
 -- Small steps, as only between them the bytes are seen. Of a sparse table HSCAN visits ten places for each entry asked for.
 local STEP_ENTRIES, STEPS_MAX = 20, 200
 
-local held = redis.call('HMGET', meta, 'epoch', 'marker', 'entries', 'buckets', 'b:' .. name)
-if not held[1] then return { LOST, 'nothing is there' } end
-if held[1] ~= epoch then return { FENCED, held[1] } end
-if held[2] ~= marker and held[2] ~= orMarker then
-  return { LOST, 'it stands at ' .. (held[2] or 'no marker') .. ', not at ' .. marker .. ' or ' .. orMarker }
-end
-local entryCount, bucketCount = redis.call('HLEN', entries), redis.call('ZCARD', buckets)
-if tonumber(held[3]) ~= entryCount then
-  return { LOST, 'it has ' .. entryCount .. ' entries, not ' .. (held[3] or 'unknown') }
-end
-if tonumber(held[4]) ~= bucketCount then
-  return { LOST, 'it has ' .. bucketCount .. ' buckets, not ' .. (held[4] or 'unknown') }
-end
+local defect = defectOf(epoch, marker, orMarker)
+if defect then return defect end
 local target = entries
 if name ~= '' then
-  -- What is found under the name of a bucket that meta does not know is left from a lost life.
-  if not held[5] then return { OK, '0', {} } end
-  local found = redis.call('HLEN', bucket)
-  if tonumber(held[5]) ~= found then
-    -- Whoever acquires the store next looks at no bucket: the verdict has to stand there, or it would be trusted again and again.
-    redis.call('HSET', meta, 'marker', 'rebuilding')
-    return { LOST, 'bucket ' .. name .. ' has ' .. found .. ' entries, not ' .. held[5] }
-  end
+  local loss, kept = bucketDefectOf(name, bucket)
+  if loss then return loss end
+  if not kept then return { OK, '0', {} } end
   target = bucket
 end
 

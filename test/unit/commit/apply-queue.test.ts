@@ -15,13 +15,15 @@ const codec = {
   encode: (value: unknown) => Buffer.from(String(value)),
   decode: (bytes: Buffer) => bytes.toString(),
 }
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, each) => all + each, 0)
 const never = new AbortController().signal
 
-/** A clock whose sleeps end at the next turn, and are written down. */
+/** A clock whose sleeps end at the next turn, count as elapsed, and are written down. */
 function quickClock() {
   const slept: number[] = []
   const clock: Clock = {
     ...systemClock,
+    monotonic: () => systemClock.monotonic() + sum(slept),
     sleep: async (ms) => {
       slept.push(ms)
       await turn()
@@ -32,7 +34,7 @@ function quickClock() {
 
 async function setUp({ bytesMax = 1000 } = {}) {
   const { clock, slept } = quickClock()
-  const store = new ScriptedStore()
+  const store = new ScriptedStore(systemClock)
   const backend = store.backend(clock)
   const failures: CaudalError[] = []
   const gauges = new Map<GaugeName, number>()
@@ -82,10 +84,12 @@ function held(handle: StoreHandle) {
     id: handle.id,
     marker: handle.marker,
     untrusted: handle.untrusted,
+    found: handle.found,
     load: (at, keys, orAt) => handle.load(at, keys, orAt),
     counts: (at, after) => handle.counts(at, after),
     scan: (at, range, orAt) => handle.scan(at, range, orAt),
-    rebuild: (position) => handle.rebuild(position),
+    confirm: (at, currentAt) => handle.confirm(at, currentAt),
+    rebuild: (position, leaderEpoch) => handle.rebuild(position, leaderEpoch),
     async apply(chunk: Chunk) {
       inFlight += 1
       most = Math.max(most, inFlight)
@@ -121,6 +125,44 @@ describe('apply queue', () => {
     queue.enqueue(await segment(a, 0, 7, {}))
     await queue.drained()
     assert.deepEqual((await backend.acquire(a.id, 'topic')).marker, { position: 7, chunk: 0 })
+  })
+
+  it('tells the store in which leader epoch a segment was written, and that the changelog ended with it when it was committed', async () => {
+    const { queue, open, backend, store, slept } = await setUp()
+    const a = await open('a')
+    let isAway = true
+    store.fault = (script) => (isAway && script === 'apply' ? 'before' : 'none')
+    for (const [from, to] of [
+      [0, 7],
+      [7, 9],
+    ] as const)
+      queue.enqueue({ ...(await segment(a, from, to, { k: '1' })), leaderEpoch: to })
+    while (sum(slept) < 60_000) await turn()
+    isAway = false
+    await queue.drained()
+    const { found } = await backend.acquire(a.id, 'topic')
+    assert.equal(found?.leaderEpoch, 9)
+    assert.ok(found.ageMs >= 60_000, `${found.ageMs}`)
+  })
+
+  it('confirms the marker for a segment that leads nowhere, in its turn', async () => {
+    const { queue, open, backend, store } = await setUp()
+    const a = await open('a')
+    const calls: string[] = []
+    store.fault = (script) => {
+      calls.push(script)
+      return calls.length === 2 ? 'after' : 'none'
+    }
+    for (const [from, to] of [
+      [0, 7],
+      [7, 7],
+      [7, 9],
+    ] as const)
+      queue.enqueue(await segment(a, from, to, {}))
+    await queue.drained()
+    assert.deepEqual(calls, ['apply', 'confirm', 'confirm', 'apply'])
+    assert.equal(queue.failure, null)
+    assert.deepEqual((await backend.acquire(a.id, 'topic')).marker, { position: 9, chunk: 0 })
   })
 
   it('has one chunk of a store in flight', async () => {

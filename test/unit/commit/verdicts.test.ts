@@ -58,6 +58,8 @@ const asked: readonly [RequestKind, ErrorName, Verdict][] = [
   ['Fetch', 'OFFSET_OUT_OF_RANGE', 'fatal'],
   ['Fetch', 'TOPIC_AUTHORIZATION_FAILED', 'fatal'],
   ['ListOffsets', 'OFFSET_NOT_AVAILABLE', 'refresh-and-retry'],
+  ['OffsetForLeaderEpoch', 'FENCED_LEADER_EPOCH', 'refresh-and-retry'],
+  ['OffsetForLeaderEpoch', 'TOPIC_AUTHORIZATION_FAILED', 'fatal'],
   ['JoinGroup', 'MEMBER_ID_REQUIRED', 'rejoin'],
   ['JoinGroup', 'UNKNOWN_MEMBER_ID', 'lost'],
   ['JoinGroup', 'FENCED_INSTANCE_ID', 'fatal'],

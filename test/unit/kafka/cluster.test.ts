@@ -3,9 +3,12 @@ import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { ConfigurationError, FatalError, KafkaError } from '../../../service/errors.ts'
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
+import { Cluster } from '../../../service/kafka/cluster.ts'
+import { ManualClock } from '../../../service/memory/manual-clock.ts'
+import { MemoryKafka } from '../../../service/memory/memory-kafka.ts'
 import { type AnswerOf, apiKey } from '../../../service/kafka/wire/messages.ts'
 import { bootstrapNode } from '../../../service/kafka/wire/wire.ts'
-import { Bed } from './bed.ts'
+import { Bed, FaultWire } from './bed.ts'
 
 describe('the metadata of topics', () => {
   const bed = new Bed()
@@ -28,6 +31,29 @@ describe('the metadata of topics', () => {
   it('leaves it to the caller to ask again where the broker has trouble of its own', async () => {
     answering('orders', errorCode.UNKNOWN_SERVER_ERROR)
     await assert.rejects(bed.cluster.topics(['orders']), (error) => error instanceof KafkaError)
+  })
+
+  it('looks once in a while whether another leader was elected, and goes by what it knew where nobody answers', async () => {
+    const clock = new ManualClock(0)
+    const kafka = new MemoryKafka({ clock })
+    const wire = new FaultWire(kafka.wire())
+    const cluster = new Cluster(wire, clock)
+    for (const topic of ['a', 'b']) {
+      kafka.createTopic(topic)
+      await cluster.leader(topic, 0)
+      kafka.moveLeader(topic, 0, 1)
+    }
+    const epochs = async () => [(await cluster.leader('a', 0)).epoch, (await cluster.leader('b', 0)).epoch]
+    assert.deepEqual(await epochs(), [0, 0])
+    clock.advanceMonotonic(400_000)
+    wire.fault = () => 'lose-request'
+    assert.deepEqual(await epochs(), [0, 0])
+    clock.advanceMonotonic(400_000)
+    wire.fault = () => 'pass'
+    const before = wire.count('Metadata')
+    assert.deepEqual(await epochs(), [1, 1])
+    assert.equal(wire.count('Metadata'), before + 1)
+    kafka.close()
   })
 
   it('takes a topic that is not there for absent', async () => {

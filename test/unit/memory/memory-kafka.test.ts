@@ -254,6 +254,28 @@ describe('the cluster', () => {
     assert.equal(errorName(listed.topics[0]?.partitions[0]?.errorCode ?? -1), 'FENCED_LEADER_EPOCH')
   })
 
+  test('an unclean election shortens a log, and the end of the epochs before shows where', async () => {
+    const { kafka, wire } = start({ brokers: 2 })
+    kafka.createTopic('a')
+    const [node = 0] = kafka.nodes
+    kafka.moveLeader('a', 0, node)
+    for (const key of ['k', 'l', 'm']) assert.equal(await produce(wire, 'a', [`${key}=1`], {}, node), 'NONE')
+    const ask = async (leaderEpoch: number) => {
+      const partitions = [{ partition: 0, currentLeaderEpoch: -1, leaderEpoch }]
+      const answer = await wire.request(node, 'log', 'OffsetForLeaderEpoch', { topics: [{ topic: 'a', partitions }] })
+      return answer.topics[0]?.partitions[0]?.endOffset
+    }
+    kafka.truncate('a', 0, 1, node)
+    assert.deepEqual([kafka.endOffset('a', 0), await ask(1), await ask(2)], [1, 1, 1])
+    for (const key of ['n', 'o', 'p']) assert.equal(await produce(wire, 'a', [`${key}=1`], {}, node), 'NONE')
+    assert.deepEqual([kafka.endOffset('a', 0), await ask(1), await ask(2)], [4, 1, 4])
+    const keys = kafka.records('a', 0, 'uncommitted')
+    assert.deepEqual(
+      [0, 1, 2, 3].map((i) => keys.key(i)?.toString()),
+      ['k', 'n', 'o', 'p'],
+    )
+  })
+
   test('forgets transactional ids and offsets when told to', async () => {
     const { kafka, wire } = start()
     kafka.createTopic('a')

@@ -57,7 +57,7 @@ export class WindowBed {
   readonly failures: string[] = []
   /** How many windows closed at a time, and the latest end of one. */
   readonly closed: (readonly [count: number, end: number])[] = []
-  readonly scripted = new ScriptedStore()
+  readonly scripted = new ScriptedStore(systemClock)
   readonly node: WindowNode
   readonly #options: Required<BedOptions>
   readonly #memory = new MemoryStoreBackend()
@@ -196,7 +196,7 @@ export class WindowBed {
   async #apply(): Promise<void> {
     const writes = this.#view.takeChanges()
     const handle = this.#opened()
-    for (const chunk of chunksOf(this.#view.marker, this.#view.marker.position + 1, writes)) {
+    for (const chunk of chunksOf(this.#view.marker, { to: this.#view.marker.position + 1, writes })) {
       this.#view.sending(chunk.to)
       await handle.apply(chunk)
       this.#view.moved(chunk.to)

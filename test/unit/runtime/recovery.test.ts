@@ -198,7 +198,7 @@ test('P12: so is one that was taken over while it was being restored', () =>
       if (script === 'acquire') acquired += 1
       if (script === 'rebuild' && acquired === 1) {
         a.wire.plan({ api: 'Heartbeat', fault: heartbeat.fault, times: Number.POSITIVE_INFINITY })
-        void bed.store.acquire(store, { nonce: 'twin', topicId: 'T', now: 0 })
+        void bed.store.acquire(store, { nonce: 'twin', topicId: 'T' })
       }
       return 'none'
     }

@@ -1,25 +1,15 @@
 /** P12 to P14 when a store is taken: what of it is trusted, and what is built anew. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { changelogKey } from '../../../service/commit/changelog-record.ts'
 import { encodeProgress } from '../../../service/commit/progress-record.ts'
 import { float64 } from '../../../service/index.ts'
-import { Fetcher } from '../../../service/kafka/fetcher.ts'
 import { RecordBatchBuilder } from '../../../service/kafka/records/record-batch-builder.ts'
-import { silentLog } from '../../../service/log.ts'
-import { noMetrics } from '../../../service/metrics.ts'
-import { type RestoredStore, restoreStore } from '../../../service/runtime/restoring.ts'
-import { bucketBytes } from '../../../service/state/bucket-bytes.ts'
-import { Waits } from '../../../service/runtime/waits.ts'
-import { EntryCache } from '../../../service/state/entry-cache.ts'
 import { MemoryStoreBackend } from '../../../service/state/memory-store.ts'
-import { StateView } from '../../../service/state/state-view.ts'
-import type { StoreBackend } from '../../../service/state/store-backend.ts'
 import { assertOnce, numbers } from '../../support/numbers.ts'
 import { application, onBed, type ProcessBed, running } from '../../support/process-bed.ts'
+import { append, changelog, restored } from './restoring-bed.ts'
 
 const store = { application, store: 'total', partition: 0 }
-const changelog = 'app-total-changelog'
 
 const holds = (bed: ProcessBed) =>
   Object.fromEntries([...bed.store.entries(store)].map(([key, value]) => [key, value.readDoubleBE()]))
@@ -133,36 +123,6 @@ describe('P12, P13: a store that is lost, set back or taken over while its owner
 })
 
 describe('a store with buckets', () => {
-  const spec = { name: 'total', shape: 'bucketed', codec: float64() } as const
-
-  /** A record of the changelog: an entry of a bucket, or with null a keyed one; without a value its deletion. */
-  const append = (bed: ProcessBed, time: number | null, key: string, value: number | null) => {
-    const batch = new RecordBatchBuilder(128)
-    const bucket = time === null ? null : bucketBytes(time)
-    batch.append(changelogKey(bucket, Buffer.from(key)), value === null ? null : float64().encode(value), bed.clock.now())
-    const nobody = { producerId: -1, producerEpoch: -1, firstSequence: -1, transactional: false } as const
-    bed.kafka.append(changelog, 0, batch.finish({ ...nobody, compression: 'none' }))
-  }
-
-  /** What a worker does to take it: restored, and seen through a view. */
-  async function restored(bed: ProcessBed, backend: StoreBackend): Promise<{ view: StateView; result: RestoredStore }> {
-    const { cluster, clock } = bed
-    const limits = { maxWaitMs: 20, partitionBytesMax: 1 << 18, readAheadBytesMax: 1 << 20 }
-    const changelogs = new Fetcher({ cluster, clock, isolation: 'read_committed', ...limits })
-    const silent = { log: silentLog, metrics: noMetrics, post: () => {}, progress: () => {} }
-    const nothing = { group: application, transactionalIds: ['app.me.0'], waits: new Waits(clock), ...silent }
-    const member = { liveIds: () => [], membership: () => assert.fail(), signal: new AbortController().signal }
-    const context = { plan: bed.prepared.plan, cluster, clock, backend, changelogs, ...nothing, ...member }
-    const handle = await backend.acquire(store, (await cluster.topics([changelog])).get(changelog)?.id ?? '')
-    const result = await bed.during(restoreStore(context, { id: '0_0', spec, handle, lastOffset: undefined }))
-    await bed.during(changelogs.close())
-    assert.ok(result !== 'again')
-    const view = new StateView({ spec, cache: new EntryCache(1e6), strict: true })
-    view.attach(handle, result.position, result.counts)
-    view.beginBatch()
-    return { view, result }
-  }
-
   for (const kind of ['memory', 'scripted'] as const) {
     test(`${kind}: is restored with all its buckets, which can be listed, scanned and loaded from`, () =>
       onBed({ topology: numbers }, async (bed) => {

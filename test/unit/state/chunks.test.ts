@@ -10,17 +10,17 @@ const at = (position: number, chunk = 0) => ({ position, chunk })
 
 it('one chunk leads from marker to marker', () => {
   const all = writes(3)
-  assert.deepEqual(chunksOf(at(4), 9, all), [{ from: at(4), to: at(9), writes: all }])
+  assert.deepEqual(chunksOf(at(4), { to: 9, writes: all }), [{ from: at(4), to: at(9), writes: all }])
 })
 
 it('no writes move the marker all the same; no way and no writes is nothing', () => {
-  assert.deepEqual(chunksOf(at(4), 5, []), [{ from: at(4), to: at(5), writes: [] }])
-  assert.deepEqual(chunksOf(at(4, 2), 5, []), [{ from: at(4, 2), to: at(5), writes: [] }])
-  assert.deepEqual(chunksOf(at(4), 4, []), [])
+  assert.deepEqual(chunksOf(at(4), { to: 5, writes: [] }), [{ from: at(4), to: at(5), writes: [] }])
+  assert.deepEqual(chunksOf(at(4, 2), { to: 5, writes: [] }), [{ from: at(4, 2), to: at(5), writes: [] }])
+  assert.deepEqual(chunksOf(at(4), { to: 4, writes: [] }), [])
 })
 
 it('chunks are numbered, and the last one ends at the position', () => {
-  const chunks = chunksOf(at(4), 9, writes(2500))
+  const chunks = chunksOf(at(4), { to: 9, writes: writes(2500) })
   assert.deepEqual(
     chunks.map(({ from, to, writes: { length } }) => [from, to, length]),
     [
@@ -32,7 +32,7 @@ it('chunks are numbered, and the last one ends at the position', () => {
 })
 
 it('goes on from a chunk in the middle of a segment', () => {
-  const chunks = chunksOf(at(4, 7), 9, writes(1001))
+  const chunks = chunksOf(at(4, 7), { to: 9, writes: writes(1001) })
   assert.deepEqual(
     chunks.map(({ from, to }) => [from, to]),
     [
@@ -44,7 +44,7 @@ it('goes on from a chunk in the middle of a segment', () => {
 
 it('no chunk is above the limit in bytes, but for a single write that is', () => {
   const all = [...writes(5, 100_000), write(chunkBytesMax), write(1), ...writes(1000, 400)]
-  const chunks = chunksOf(at(0), 1, all)
+  const chunks = chunksOf(at(0), { to: 1, writes: all })
   assert.deepEqual(
     chunks.flatMap((chunk) => chunk.writes),
     all,
@@ -54,7 +54,18 @@ it('no chunk is above the limit in bytes, but for a single write that is', () =>
   }
 })
 
+it('all chunks tell the leader epoch, the last one alone when its end was that of the changelog', () => {
+  const chunks = chunksOf(at(4), { to: 9, writes: writes(1001), leaderEpoch: 3, currentAt: 77 })
+  assert.deepEqual(
+    chunks.map(({ leaderEpoch, currentAt }) => [leaderEpoch, currentAt]),
+    [
+      [3, undefined],
+      [3, 77],
+    ],
+  )
+})
+
 it('a store ahead of its changelog is lost', () => {
-  assert.throws(() => chunksOf(at(5), 4, []), StoreLostError)
-  assert.throws(() => chunksOf(at(5, 1), 5, []), StoreLostError)
+  assert.throws(() => chunksOf(at(5), { to: 4, writes: [] }), StoreLostError)
+  assert.throws(() => chunksOf(at(5, 1), { to: 5, writes: [] }), StoreLostError)
 })

@@ -78,7 +78,7 @@ export async function behavesAsAMap(): Promise<void> {
 
 /** What was read comes after the answers to what was applied behind it. */
 function slowlyRead(handle: StoreHandle): StoreHandle {
-  const { id, marker, untrusted } = handle
+  const { id, marker, untrusted, found } = handle
   const late = async <T>(answer: Promise<T>): Promise<T> => {
     const value = await answer
     for (let turn = 0; turn < 20; turn++) await Promise.resolve()
@@ -88,11 +88,13 @@ function slowlyRead(handle: StoreHandle): StoreHandle {
     id,
     marker,
     untrusted,
+    found,
     load: (at, entryKeys, orAt) => late(handle.load(at, entryKeys, orAt)),
     counts: (at, after) => handle.counts(at, after),
     scan: (at, range, orAt) => late(handle.scan(at, range, orAt)),
     apply: (chunk) => handle.apply(chunk),
-    rebuild: (position) => handle.rebuild(position),
+    confirm: (at, currentAt) => handle.confirm(at, currentAt),
+    rebuild: (position, leaderEpoch) => handle.rebuild(position, leaderEpoch),
   }
 }
 

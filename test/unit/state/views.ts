@@ -22,7 +22,7 @@ export interface ViewOptions {
 }
 
 export async function setUp({ codec = json, shape = 'keyed', bytesMax = 1e9, strict = false }: ViewOptions = {}) {
-  const store = new ScriptedStore()
+  const store = new ScriptedStore(systemClock)
   const handle = await store.backend(systemClock).acquire(id, 'topic')
   await handle.rebuild(0)
   const cache = new EntryCache(bytesMax)
