@@ -3,8 +3,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../service/clock.ts'
 import { Cluster } from '../../service/kafka/cluster.ts'
 import type { TransactionProtocol } from '../../service/kafka/wire/transaction-protocol.ts'
-import { KafkaWire } from '../../service/kafka/wire/kafka-wire.ts'
-import { silentLog } from '../../service/log.ts'
+import { socketClients } from './socket-clients.ts'
 import { wireSuite } from './wire-suite.ts'
 
 const brokers = process.env.CAUDAL_TEST_KAFKA?.split(',')
@@ -16,23 +15,15 @@ else {
     name: `Kafka at ${brokers.join(', ')}, transactions of protocol ${protocol}`,
     nodes: brokers.length,
     protocol,
-    open: async () => {
-      const opened: KafkaWire[] = []
-      const wire = (clientId = 'conformance') => {
-        const made = new KafkaWire({ brokers, clientId, log: silentLog })
-        opened.push(made)
-        return made
-      }
-      return { wire, close: async () => void (await Promise.all(opened.map((made) => made.close()))) }
-    },
+    open: async () => socketClients(brokers),
   })
 }
 
 async function protocolAt(addresses: readonly string[]): Promise<TransactionProtocol> {
-  const wire = new KafkaWire({ brokers: addresses, clientId: 'conformance', log: silentLog })
+  const clients = socketClients(addresses)
   try {
-    return await new Cluster(wire, systemClock).transactionProtocol()
+    return await new Cluster(clients.wire(), systemClock).transactionProtocol()
   } finally {
-    await wire.close()
+    await clients.close()
   }
 }

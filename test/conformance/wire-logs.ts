@@ -25,7 +25,7 @@ export function logTests(kafka: () => Promise<KafkaUnderTest>): void {
       const identity = { ...outsideTransactions, compression: 'zstd' } as const
       assert.equal(await client.produce(topic, 0, batchOf(['first'])), 0)
       assert.equal(await client.produce(topic, 0, Buffer.from(builder.finish(identity))), 1)
-      const fetched = await client.fetch(topic, 0)
+      const fetched = await client.fetch(topic, 1)
       assert.equal(fetched.highWatermark, 4)
       assert.equal(fetched.lastStableOffset, 4)
       const records = fetched.records ?? Buffer.alloc(0)
