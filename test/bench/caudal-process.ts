@@ -8,6 +8,9 @@ export interface CaudalOptions {
   readonly exportName: string
   /** Configuration keys as flags. */
   readonly flags?: Readonly<Record<string, string>>
+  /** Of Node. */
+  readonly execArgv?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 const main = fileURLToPath(new URL('../../service/main.ts', import.meta.url))
@@ -17,10 +20,13 @@ export class CaudalProcess {
   readonly pid: number
   readonly #child: ChildProcess
 
-  constructor({ brokers, exportName, flags = {} }: CaudalOptions) {
+  constructor({ brokers, exportName, flags = {}, execArgv = [], env = {} }: CaudalOptions) {
     const given = { 'kafka-brokers': brokers.join(','), 'http-port': '0', 'log-level': 'error', ...flags }
     const words = Object.entries({ ...given, export: exportName }).flatMap(([name, value]) => [`--${name}`, value])
-    this.#child = spawn(process.execPath, [main, 'run', topologies, ...words], { stdio: ['ignore', 'ignore', 'inherit'] })
+    this.#child = spawn(process.execPath, [...execArgv, main, 'run', topologies, ...words], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...env },
+    })
     this.pid = this.#child.pid ?? -1
   }
 

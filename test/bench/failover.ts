@@ -1,7 +1,7 @@
 /** Time from SIGKILL to the first output that another process has committed. */
 import { systemClock } from '../../service/clock.ts'
 import { BenchCluster } from './bench-cluster.ts'
-import { CaudalProcess } from './caudal-process.ts'
+import { type CaudalOptions, CaudalProcess } from './caudal-process.ts'
 import { partitions } from './input.ts'
 import { produceSteadily, readSteadily, type SeenEvent } from './paced.ts'
 import { figureOf, type Figure, loadAverage } from './statistics.ts'
@@ -26,25 +26,39 @@ const withinMs = 60_000
 const steadyMs = 3_000
 const session = { 'kafka-session-timeout-ms': '6000', 'kafka-heartbeat-interval-ms': '1000' }
 
-export async function measureFailover(options: FailoverOptions): Promise<readonly FailoverResult[]> {
-  const bench = new BenchCluster(options.brokers)
-  const restart = await underTraffic(bench, 'restarted', (outputs) => killAndRestart(outputs, options))
-  const takeOver = await underTraffic(bench, 'taken-over', (outputs) => killOneOfTwo(outputs, options))
+export async function measureFailover({ brokers, times, progress }: FailoverOptions): Promise<readonly FailoverResult[]> {
+  const bench = new BenchCluster(brokers)
+  await bench.createTopics(['restarted', 'taken-over'].flatMap((name) => [`${name}-in`, `${name}-out`]))
+  const restart = await underTraffic(bench, 'restarted', (outputs) =>
+    restarts(outputs, { start: starting({ brokers, exportName: 'restarted' }), end: 'kill', times, progress }),
+  )
+  const takeOver = await underTraffic(bench, 'taken-over', (outputs) =>
+    takeOvers(outputs, { start: starting({ brokers, exportName: 'takenOver' }), times, progress }),
+  )
   await bench.close()
-  const result = (name: string, seconds: readonly number[]): FailoverResult => ({
-    name,
-    seconds: figureOf(seconds),
-    times: seconds.length,
-    loadAverage: loadAverage(),
-  })
   return [
-    result('restarted at once, same instance id', restart),
-    result('taken over by a live peer, session time-out 6 s', takeOver),
+    failoverResult('restarted at once, same instance id', restart),
+    failoverResult('taken over by a live peer, session time-out 6 s', takeOver),
   ]
 }
 
+export const failoverResult = (name: string, seconds: readonly number[]): FailoverResult => ({
+  name,
+  seconds: figureOf(seconds),
+  times: seconds.length,
+  loadAverage: loadAverage(),
+})
+
+/** Starts a process of a topology under an instance id. */
+export type Start = (instance: string) => CaudalProcess
+
+export const starting =
+  ({ flags, ...options }: CaudalOptions): Start =>
+  (instance) =>
+    new CaudalProcess({ ...options, flags: { ...session, ...flags, 'instance-id': instance } })
+
 /** The process that wrote the newest record of each partition, and when a process was first seen in one. */
-class Outputs {
+export class Outputs {
   readonly writers: (number | undefined)[] = Array.from({ length: partitions })
   readonly #waiting = new Set<() => void>()
 
@@ -71,14 +85,15 @@ class Outputs {
   }
 }
 
-async function underTraffic<T>(bench: BenchCluster, name: string, work: (outputs: Outputs) => Promise<T>): Promise<T> {
-  await bench.createTopics([`${name}-in`, `${name}-out`])
+/** Sends to `<name>-in` and reads what comes newly out of `<name>-out` for as long as the work takes. */
+export async function underTraffic<T>(bench: BenchCluster, name: string, work: (outputs: Outputs) => Promise<T>): Promise<T> {
   const outputs = new Outputs()
   const stop = new AbortController()
   const { signal } = stop
+  const from = await bench.ends(`${name}-out`)
   const traffic = Promise.all([
     produceSteadily(bench, `${name}-in`, { perSecond, signal }),
-    readSteadily(bench, `${name}-out`, { see: outputs.see, signal }),
+    readSteadily(bench, `${name}-out`, { see: outputs.see, from, signal }),
   ])
   try {
     return await Promise.race([
@@ -93,20 +108,34 @@ async function underTraffic<T>(bench: BenchCluster, name: string, work: (outputs
   }
 }
 
-async function killAndRestart(outputs: Outputs, { brokers, times, progress }: FailoverOptions): Promise<readonly number[]> {
-  const start = () => new CaudalProcess({ brokers, exportName: 'restarted', flags: { ...session, 'instance-id': 'one' } })
+export interface Repetition {
+  readonly start: Start
+  readonly times: number
+  /** What happens to the state in Redis while the process is gone; default nothing. */
+  readonly meanwhile?: () => Promise<unknown>
+  readonly progress: (line: string) => void
+}
+
+/** Seconds from the end of a process, killed or asked for, to the first committed output of the next one under its instance id. */
+export async function restarts(
+  outputs: Outputs,
+  { start, times, end, meanwhile, progress }: Repetition & { readonly end: 'kill' | 'stop' },
+): Promise<readonly number[]> {
   const seconds: number[] = []
-  let caudal = start()
+  let caudal = start('one')
   try {
     await outputs.until((writers) => writers.every((writer) => writer === caudal.pid))
     while (seconds.length < times) {
       await systemClock.sleep(steadyMs)
-      const killed = systemClock.monotonic()
+      if (end === 'stop') await caudal.stop()
+      const ended = systemClock.monotonic()
       caudal.kill()
-      caudal = start()
+      await meanwhile?.()
+      caudal = start('one')
       await outputs.until((writers) => writers.includes(caudal.pid))
-      seconds.push((systemClock.monotonic() - killed) / 1000)
-      progress(`failover, restarted: ${seconds.at(-1)?.toFixed(2)} s`)
+      seconds.push((systemClock.monotonic() - ended) / 1000)
+      progress(`failover, restarted (${end}): ${seconds.at(-1)?.toFixed(2)} s`)
+      await outputs.until((writers) => writers.every((writer) => writer === caudal.pid))
     }
   } finally {
     await caudal.stop()
@@ -114,9 +143,8 @@ async function killAndRestart(outputs: Outputs, { brokers, times, progress }: Fa
   return seconds
 }
 
-async function killOneOfTwo(outputs: Outputs, { brokers, times, progress }: FailoverOptions): Promise<readonly number[]> {
-  const start = (instance: string) =>
-    new CaudalProcess({ brokers, exportName: 'takenOver', flags: { ...session, 'instance-id': instance } })
+/** Seconds from a SIGKILL to the first committed output of a live peer in a partition that the dead one had. */
+export async function takeOvers(outputs: Outputs, { start, times, meanwhile, progress }: Repetition): Promise<readonly number[]> {
   const seconds: number[] = []
   let [victim, peer] = [start('one'), start('two')]
   try {
@@ -126,6 +154,7 @@ async function killOneOfTwo(outputs: Outputs, { brokers, times, progress }: Fail
       const lost = outputs.writers.flatMap((writer, partition) => (writer === victim.pid ? [partition] : []))
       const killed = systemClock.monotonic()
       victim.kill()
+      await meanwhile?.()
       await outputs.until((writers) => lost.some((partition) => writers[partition] === peer.pid))
       seconds.push((systemClock.monotonic() - killed) / 1000)
       progress(`failover, taken over: ${seconds.at(-1)?.toFixed(2)} s`)

@@ -4,7 +4,7 @@ import { Fetcher } from '../../service/kafka/fetcher.ts'
 import { byTopic } from '../../service/kafka/partition-key.ts'
 import { partitionForKey } from '../../service/kafka/records/murmur2.ts'
 import { outsideTransactions, RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
-import type { BenchCluster } from './bench-cluster.ts'
+import type { BenchCluster, Ends } from './bench-cluster.ts'
 import { partitions } from './input.ts'
 
 export interface TimedEvent {
@@ -24,14 +24,21 @@ export interface SeenEvent {
 }
 
 const tickMs = 5
-const keys = Array.from({ length: 400 }, (_, i) => `user-${i}`)
-const partitionOfKey = keys.map((key) => partitionForKey(Buffer.from(key), partitions))
+const users = Array.from({ length: 400 }, (_, i) => `user-${i}`)
+const userOf = (n: number): string => users[n % users.length] ?? ''
 const padding = '.'.repeat(190)
+export interface Pace {
+  readonly perSecond: number
+  /** The key of the n-th event; default 400 in turn. */
+  readonly keyOf?: (n: number) => string
+  readonly signal: AbortSignal
+}
+
 /** Appends `perSecond` events until `signal` is aborted. What the broker keeps waiting is not stamped before it is sent. */
 export async function produceSteadily(
   { cluster, wire }: BenchCluster,
   topic: string,
-  { perSecond, signal }: { readonly perSecond: number; readonly signal: AbortSignal },
+  { perSecond, keyOf = userOf, signal }: Pace,
 ): Promise<void> {
   const { node } = await cluster.leader(topic, 0)
   let last = systemClock.monotonic()
@@ -43,9 +50,9 @@ export async function produceSteadily(
     last = now
     const builders = Array.from({ length: partitions }, () => new RecordBatchBuilder())
     for (; owed >= 1; owed--, n++) {
-      const place = n % keys.length
+      const key = keyOf(n)
       const event: TimedEvent = { sent: now, padding }
-      builders[partitionOfKey[place] ?? 0]?.append(keys[place] ?? '', JSON.stringify(event), Date.now())
+      builders[partitionForKey(Buffer.from(key), partitions)]?.append(key, JSON.stringify(event), Date.now())
     }
     const filled = builders.flatMap((builder, partition) =>
       builder.count > 0 ? [{ topic, partition, records: builder.finish(outsideTransactions) }] : [],
@@ -61,15 +68,15 @@ export async function produceSteadily(
   }
 }
 
-/** Reads committed records from the topic's begin until `signal` is aborted. */
+/** Reads committed records until `signal` is aborted; from the topic's begin, or from offsets that are given. */
 export async function readSteadily(
   { cluster }: BenchCluster,
   topic: string,
-  { see, signal }: { readonly see: (event: SeenEvent) => void; readonly signal: AbortSignal },
+  { see, from = [], signal }: { readonly see: (event: SeenEvent) => void; readonly from?: Ends; readonly signal: AbortSignal },
 ): Promise<void> {
   const limits = { maxWaitMs: 500, partitionBytesMax: 1 << 20, readAheadBytesMax: 16 << 20, purpose: `read-${topic}` }
   const fetcher = new Fetcher({ cluster, clock: systemClock, isolation: 'read_committed', ...limits })
-  const feeds = Array.from({ length: partitions }, (_, partition) => fetcher.add(topic, partition, 0))
+  const feeds = Array.from({ length: partitions }, (_, partition) => fetcher.add(topic, partition, from[partition] ?? 0))
   while (!signal.aborted) {
     await fetcher.arrival(signal)
     const seen = systemClock.monotonic()

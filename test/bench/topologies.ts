@@ -47,3 +47,9 @@ const lastOfKey = (name: string) =>
 
 export const restarted = lastOfKey('restarted')
 export const takenOver = lastOfKey('taken-over')
+export const emptyState = lastOfKey('empty-state')
+export const fewKeys = lastOfKey('few-keys')
+export const manyKeys = lastOfKey('many-keys')
+export const restored = lastOfKey('restored')
+export const steady = lastOfKey('steady')
+export const steadyRedis = lastOfKey('steady-redis')
