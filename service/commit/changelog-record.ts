@@ -1,10 +1,13 @@
 /** The keys of changelog records: a shape byte, the bucket if there is one, then the bytes of the key as they arrived (DESIGN, state). */
 import type { StoreWrite } from '../state/store-backend.ts'
 
-const progressShape = 0
-const keyedShape = 1
-const bucketedShape = 2
+/** The first byte of a key. */
+export const recordShape = { progress: 0, keyed: 1, bucketed: 2 } as const
+const { progress: progressShape, keyed: keyedShape, bucketed: bucketedShape } = recordShape
 const bucketLength = 8
+
+/** How many bytes stand before those of the key as it arrived. */
+export const shapeLength = { keyed: 1, bucketed: 1 + bucketLength } as const
 
 /** The reserved key of the progress record; it is no part of the fold. */
 export const progressKey = Buffer.from([progressShape])

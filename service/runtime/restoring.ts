@@ -1,14 +1,14 @@
 /** Brings one store partition up to the end of its changelog, and reads its last progress record on the way (P8, P10). */
-import { decodeProgress, type ProgressRecord } from '../commit/progress-record.ts'
-import { parseChangelogRecord } from '../commit/changelog-record.ts'
-import { FatalError, StoppedError } from '../errors.ts'
+import type { ProgressRecord } from '../commit/progress-record.ts'
+import { StoppedError } from '../errors.ts'
 import type { Feed, FetchedChunk } from '../kafka/fetcher.ts'
 import { listOffsets, partitionKey } from '../kafka/offsets.ts'
-import { chunksOf, type Stretch } from '../state/chunks.ts'
+import { chunksOf } from '../state/chunks.ts'
 import { countEntries, type EntryCounts } from '../state/entry-counts.ts'
-import type { Marker, StoreHandle, StoreWrite } from '../state/store-backend.ts'
+import type { Marker, MarkerFacts, StoreHandle } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { StoreSpec } from '../topology/node.ts'
+import { type ChunkPlace, handOver, readChunk } from './changelog-chunk.ts'
 import { freeFromDeadWriters } from './dead-writers.ts'
 import { HeldBack } from './held-back.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
@@ -110,12 +110,11 @@ async function follow(
     }
     behind.end()
     feed.consumed(chunk.byteLength)
-    const read = readChunk(chunk, applied.position, feed)
-    progress = read.progress ?? progress
     position = chunk.nextOffset
     const to = Math.min(position, end)
     const facts = to === end ? { leaderEpoch, currentAt } : { leaderEpoch }
-    applied = await applyWrites(context, store, applied, { to, writes: read.writes, ...facts })
+    progress = (await applyChunk(context, store, { from: applied, to, facts, chunk, place: feed })) ?? progress
+    if (to > applied.position) applied = { position: to, chunk: 0 }
     stuckSince = clock.monotonic()
     post({ kind: 'restoring', task: store.id, store: store.spec.name, done: position - from, total: end - from })
     metrics.add('caudal_restored_records_total', chunk.columns.count, label)
@@ -132,42 +131,29 @@ async function nextArrival({ changelogs, clock }: TakingContext): Promise<void> 
   over.abort()
 }
 
-async function applyWrites(
-  context: TakingContext,
-  { id, spec, handle }: ToRestore,
-  from: Marker,
-  stretch: Stretch,
-): Promise<Marker> {
-  if (stretch.to <= from.position) return from
-  for (const chunk of chunksOf(from, stretch)) {
-    await untilAvailable(context, { store: spec.name, task: id }, () => handle.apply(chunk))
-  }
-  return { position: stretch.to, chunk: 0 }
+interface Application {
+  readonly from: Marker
+  readonly to: number
+  readonly facts: MarkerFacts
+  readonly chunk: FetchedChunk
+  readonly place: ChunkPlace
 }
 
-/** The last write of each key of a chunk, from the offset `from` on, and the last progress record of all of it. */
-function readChunk(
-  chunk: FetchedChunk,
-  from: number,
-  feed: Feed,
-): { readonly writes: readonly StoreWrite[]; readonly progress: ProgressRecord | null } {
-  const { columns } = chunk
-  const writes = new Map<string, StoreWrite>()
-  let progress: ProgressRecord | null = null
-  for (let i = 0; i < columns.count; i++) {
-    const value = columns.value(i)
-    const offset = columns.offsets[i] ?? 0
-    try {
-      const record = parseChangelogRecord(columns.key(i), value)
-      if (record === 'progress') progress = value === null ? null : decodeProgress(value)
-      else if (offset >= from) writes.set(columns.keyLatin1(i) ?? '', record)
-    } catch (error) {
-      if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error
-      throw new FatalError(
-        `${feed.topic}-${feed.partition} at offset ${offset}: ${error.message}: is that topic a changelog of this application?`,
-        { cause: error },
-      )
-    }
+/** The last progress record of the chunk. */
+async function applyChunk(
+  context: TakingContext,
+  { id, spec, handle }: ToRestore,
+  { from, to, facts, chunk, place }: Application,
+): Promise<ProgressRecord | null> {
+  if (handle.applyRecords !== undefined) {
+    let progress: ProgressRecord | null = null
+    handle.applyRecords(from, to, (take) => {
+      progress = handOver(chunk, from.position, place, take)
+    })
+    return progress
   }
-  return { writes: [...writes.values()], progress }
+  const { writes, progress } = readChunk(chunk, from.position, place)
+  for (const each of to > from.position ? chunksOf(from, { to, writes, ...facts }) : [])
+    await untilAvailable(context, { store: spec.name, task: id }, () => handle.apply(each))
+  return progress
 }

@@ -12,6 +12,7 @@ import {
   type StoreHandle,
   type StoreId,
   type StoreWrite,
+  type TakeRecord,
 } from './store-backend.ts'
 import { markerText } from './store-scripts.ts'
 
@@ -34,10 +35,19 @@ export class MemoryStoreBackend implements StoreBackend {
   }
 }
 
+/** A value. Short ones are text, one character a byte: the object of a Buffer alone takes some 200 bytes of the heap. */
+type Kept = string | Buffer
+const textBytesMax = 128
+
+const keptOf = (block: Buffer, start: number, end: number): Kept =>
+  end - start <= textBytesMax ? block.latin1Slice(start, end) : block.subarray(start, end)
+/** A copy: a codec may keep a view of the bytes that it decodes, and caches share nothing with the store (P14). */
+const bytesOf = (kept: Kept): Buffer => (typeof kept === 'string' ? Buffer.from(kept, 'latin1') : Buffer.from(kept))
+
 /** Goes through a bucket, or the keyed entries, along with what is added and deleted on the way. */
 interface Scan {
   readonly cursor: string
-  readonly rest: Iterator<[string, Buffer]>
+  readonly rest: Iterator<[string, Kept]>
 }
 
 class MemoryHandle implements StoreHandle {
@@ -48,7 +58,7 @@ class MemoryHandle implements StoreHandle {
   #fenced = false
   #at: Marker | null = null
   /** By bucket (hex digits; '' for the keyed entries), then by key as Latin-1. */
-  readonly #entries = new Map<string, Map<string, Buffer>>()
+  readonly #entries = new Map<string, Map<string, Kept>>()
   /** By bucket: where its last page ended. */
   readonly #scans = new Map<string, Scan>()
   #pages = 0
@@ -63,8 +73,10 @@ class MemoryHandle implements StoreHandle {
 
   async load(at: Marker, keys: readonly EntryKey[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
     this.#check([at, orAt])
-    // Copies: a codec may keep a view of the bytes that it decodes, and caches share nothing with the store (P14).
-    return keys.map(({ bucket, key }) => copyOf(this.#entries.get(nameOf(bucket))?.get(key.toString('latin1'))))
+    return keys.map(({ bucket, key }) => {
+      const kept = this.#entries.get(nameOf(bucket))?.get(key.toString('latin1'))
+      return kept === undefined ? null : bytesOf(kept)
+    })
   }
 
   /** All of them at once: they are in memory anyway. */
@@ -89,7 +101,7 @@ class MemoryHandle implements StoreHandle {
         return { entries, cursor: null }
       }
       const [key, value] = next.value
-      entries.push({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value) })
+      entries.push({ key: Buffer.from(key, 'latin1'), value: bytesOf(value) })
       bytes += key.length + value.length
     }
     this.#pages += 1
@@ -104,6 +116,12 @@ class MemoryHandle implements StoreHandle {
     this.#at = to
   }
 
+  applyRecords(from: Marker, to: number, hand: (take: TakeRecord) => void): void {
+    this.#check([from])
+    hand((bucket, key, value, start, end) => this.#put(bucket, key, value === null ? null : keptOf(value, start, end)))
+    this.#at = { position: to, chunk: 0 }
+  }
+
   async confirm(at: Marker): Promise<void> {
     this.#check([at])
   }
@@ -115,14 +133,17 @@ class MemoryHandle implements StoreHandle {
   }
 
   #write({ bucket, key, value }: StoreWrite): void {
-    const name = nameOf(bucket)
+    this.#put(nameOf(bucket), key.toString('latin1'), value === null ? null : keptOf(value, 0, value.length))
+  }
+
+  #put(name: string, key: string, value: Kept | null): void {
     let entries = this.#entries.get(name)
     if (entries === undefined) {
       entries = new Map()
       this.#entries.set(name, entries)
     }
-    if (value === null) entries.delete(key.toString('latin1'))
-    else entries.set(key.toString('latin1'), value)
+    if (value === null) entries.delete(key)
+    else entries.set(key, value)
     if (entries.size > 0) return
     this.#entries.delete(name)
     this.#scans.delete(name)
@@ -132,7 +153,7 @@ class MemoryHandle implements StoreHandle {
   #scanOf(name: string, cursor: string | null): Scan {
     const scan = this.#scans.get(name)
     if (scan !== undefined && scan.cursor === cursor) return scan
-    const entries = this.#entries.get(name) ?? new Map<string, Buffer>()
+    const entries = this.#entries.get(name) ?? new Map<string, Kept>()
     return { cursor: '', rest: entries.entries() }
   }
 
@@ -157,5 +178,3 @@ class MemoryHandle implements StoreHandle {
 const nameOf = (bucket: Buffer | null): string => (bucket === null ? '' : bucket.toString('hex'))
 
 const isSame = (a: Marker, b: Marker): boolean => a.position === b.position && a.chunk === b.chunk
-
-const copyOf = (bytes: Buffer | undefined): Buffer | null => (bytes === undefined ? null : Buffer.from(bytes))

@@ -94,6 +94,12 @@ export interface FoundFacts {
   readonly ageMs: number
 }
 
+/**
+ * Takes a write as it stands in a changelog: its bucket (hex digits; '' for a keyed entry), its key as Latin-1, and where its value is in
+ * a block of bytes; null deletes.
+ */
+export type TakeRecord = (bucket: string, key: string, value: Buffer | null, start: number, end: number) => void
+
 export interface StoreHandle {
   readonly id: StoreId
   /** What the store held when it was acquired; null where it held nothing that can be trusted and must be rebuilt. */
@@ -120,6 +126,11 @@ export interface StoreHandle {
   scan(at: Marker, range: ScanRange, orAt?: Marker): Promise<ScanPage>
   /** Applies one chunk, or finds that it was applied already. @throws as load */
   apply(chunk: Chunk): Promise<void>
+  /**
+   * For a backend that is no further away than its entries: all that `hand` gives to what it is given, in order, as one step from the marker
+   * `from` to {to, 0}; without chunks, and without an object for each write. @throws as load
+   */
+  applyRecords?(from: Marker, to: number, hand: (take: TakeRecord) => void): void
   /** The store stands at `at`, and the changelog had nothing behind it at `currentAt` (monotonic, ms). @throws as load */
   confirm(at: Marker, currentAt: number): Promise<void>
   /**

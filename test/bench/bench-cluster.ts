@@ -57,7 +57,10 @@ export class BenchCluster {
   }
 
   /** Writes events in a transaction that stays open: readers of committed records see none of them before `release`. */
-  async write(topic: string, events: readonly PartitionRecords[]): Promise<{ readonly ends: Ends; release(): Promise<void> }> {
+  async write(
+    topic: string,
+    events: readonly PartitionRecords[],
+  ): Promise<{ readonly ends: Ends; readonly release: () => Promise<void> }> {
     const transactionalId = `bench-${topic}`
     const identity = await this.#initProducerId(transactionalId)
     const first = await this.ends(topic)

@@ -17,7 +17,10 @@ if (file !== undefined) {
   new PerformanceObserver((list) => {
     const isFull = list
       .getEntries()
-      .some((entry) => (entry as { readonly detail?: { readonly kind?: number } }).detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)
+      .some(
+        (entry) =>
+          (entry as { readonly detail?: { readonly kind?: number } }).detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR,
+      )
     if (!isFull) return
     const note: HeapNote = { thread: threadId, at: Date.now(), usedBytes: getHeapStatistics().used_heap_size }
     appendFileSync(file, `${JSON.stringify(note)}\n`)

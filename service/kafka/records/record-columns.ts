@@ -59,6 +59,11 @@ export class RecordColumns {
     return length < 0 ? null : this.block(i).latin1Slice(start, start + length)
   }
 
+  /** Where the key begins in the block of record `i`. */
+  keyStart(i: number): number {
+    return this.at(i, place.keyStart)
+  }
+
   /** The block that holds record `i`: its value stands at `[valueStart(i), valueEnd(i))`. */
   valueBuffer(i: number): Buffer {
     return this.block(i)
