@@ -10,15 +10,21 @@ import { initProducerId, nobody } from './transaction-requests.ts'
 import { errorCode } from './wire/error-codes.ts'
 import type { NodeId } from './wire/wire.ts'
 
-/** Ongoing ones may be fenced, as P9 says; prepared ones end by themselves. */
+/** Ongoing ones may be fenced, as P9 says; prepared ones end by themselves; one that no coordinator knows (null) hangs until a person ends it. */
 export interface OpenTransaction {
-  readonly transactionalId: string
-  readonly state: 'Ongoing' | 'PrepareCommit' | 'PrepareAbort'
+  readonly transactionalId: string | null
+  readonly state: 'Ongoing' | 'PrepareCommit' | 'PrepareAbort' | 'unknown'
   readonly producerId: number
 }
 
 const purpose = 'recovery'
 const openStates: readonly string[] = ['Ongoing', 'PrepareCommit', 'PrepareAbort'] satisfies OpenTransaction['state'][]
+
+/** A producer with a transaction that is undecided on a partition, from this offset on. */
+interface OpenProducer {
+  readonly producerId: number
+  readonly startOffset: number
+}
 
 /** The transactions that are undecided on a partition: DescribeProducers of its leader, ListTransactions of every broker. */
 export async function openTransactions(
@@ -27,11 +33,21 @@ export async function openTransactions(
   partition: number,
   limits?: AskLimits,
 ): Promise<OpenTransaction[]> {
-  const producerIds = await openProducers(cluster, topic, partition, limits)
-  if (producerIds.length === 0) return []
+  const producers = await openProducers(cluster, topic, partition, limits)
+  if (producers.length === 0) return []
+  const producerIds = producers.map(({ producerId }) => producerId)
   const found: OpenTransaction[] = []
   for (const node of await cluster.brokers()) found.push(...(await listTransactions(cluster, node, producerIds, limits)))
-  return found
+  const unlisted = producers.filter(({ producerId }) => !found.some((one) => one.producerId === producerId))
+  if (unlisted.length === 0) return found
+  // Its end may have come between the two questions.
+  const still = await openProducers(cluster, topic, partition, limits)
+  const isStill = (one: OpenProducer) =>
+    still.some(({ producerId, startOffset }) => producerId === one.producerId && startOffset === one.startOffset)
+  const hanging = unlisted
+    .filter(isStill)
+    .map(({ producerId }) => ({ transactionalId: null, state: 'unknown', producerId }) as const)
+  return [...found, ...hanging]
 }
 
 /** InitProducerId(−1) on somebody else's transactional id: its transaction is aborted, its producer fenced, when this resolves. */
@@ -56,8 +72,13 @@ export function positiveHash(text: string): number {
   return hash === -0x80000000 ? 0 : Math.abs(hash)
 }
 
-async function openProducers(cluster: Cluster, topic: string, partition: number, limits?: AskLimits): Promise<readonly number[]> {
-  const answers = await askLeaders<TopicPartition, readonly number[]>(cluster, {
+async function openProducers(
+  cluster: Cluster,
+  topic: string,
+  partition: number,
+  limits?: AskLimits,
+): Promise<readonly OpenProducer[]> {
+  const answers = await askLeaders<TopicPartition, readonly OpenProducer[]>(cluster, {
     kind: 'DescribeProducers',
     items: [{ topic, partition }],
     limits,
@@ -73,7 +94,10 @@ async function openProducers(cluster: Cluster, topic: string, partition: number,
             const open = one.activeProducers.filter((producer) => producer.currentTxnStartOffset >= 0)
             return [
               partitionKey(found.name, one.partitionIndex),
-              { code: one.errorCode, result: open.map(({ producerId }) => producerId) },
+              {
+                code: one.errorCode,
+                result: open.map(({ producerId, currentTxnStartOffset: startOffset }) => ({ producerId, startOffset })),
+              },
             ] as const
           }),
         ),

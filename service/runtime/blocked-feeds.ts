@@ -14,7 +14,8 @@ const unansweredAfterMs = 10_000
 /** While it stays open, the brokers are asked so often whose it is. */
 const askEveryMs = 10_000
 const askWithinMs = 5000
-const nobodys = 'a transaction that no coordinator knows: find it with kafka-transactions.sh find-hanging'
+/** Where its end has come since. */
+const some = 'an open transaction'
 
 interface Watched {
   readonly why: 'open transaction' | 'no answer'
@@ -81,7 +82,7 @@ export class BlockedFeeds {
       const detail = `${nameOf(feed)} brings nothing: no broker answers for it; look whether the partition has a leader`
       return before.wait.tell(detail, since)
     }
-    if (before.askedAt === Number.NEGATIVE_INFINITY) before.wait.tell(blockedBy(feed, 'an open transaction'), since)
+    if (before.askedAt === Number.NEGATIVE_INFINITY) before.wait.tell(blockedBy(feed, some), since)
     if (!this.#isAsking && now - before.askedAt >= askEveryMs) void this.#ask(feed, before)
   }
 
@@ -97,7 +98,7 @@ export class BlockedFeeds {
     watched.askedAt = clock.monotonic()
     const limits = { withinMs: askWithinMs, signal }
     const by = await openTransactions(cluster, feed.topic, feed.partition, limits).then(
-      (open) => (open.length === 0 ? nobodys : ownersOf(open)),
+      (open) => (open.length === 0 ? some : ownersOf(open)),
       (error: unknown) =>
         `an open transaction; whose it is cannot be asked (${error instanceof Error ? error.message : String(error)})`,
     )

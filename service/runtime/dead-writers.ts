@@ -43,7 +43,7 @@ export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stu
   const open = await openTransactions(cluster, stuck.topic, stuck.partition, limits)
   stuck.behind?.by(open)
   for (const { transactionalId, state } of open) {
-    if (state !== 'Ongoing' || context.transactionalIds.includes(transactionalId)) continue
+    if (state !== 'Ongoing' || transactionalId === null || context.transactionalIds.includes(transactionalId)) continue
     const dead = transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
     if (!dead && !stuck.ownChangelog) continue
     // Given up meanwhile: the transaction may be that of the next owner.

@@ -30,6 +30,11 @@ const namedMax = 3
 export function ownersOf(open: readonly OpenTransaction[]): string {
   const named = open
     .slice(0, namedMax)
-    .map(({ producerId, transactionalId, state }) => `producer ${producerId} (transactional id ${transactionalId}, ${state})`)
+    .map(({ producerId, transactionalId, state }) => `producer ${producerId} (${nameOf(transactionalId, state)})`)
   return named.join(' and ') + (open.length > namedMax ? ` and ${open.length - namedMax} more` : '')
 }
+
+const nameOf = (transactionalId: string | null, state: OpenTransaction['state']): string =>
+  transactionalId === null
+    ? 'known to no coordinator: find it with kafka-transactions.sh find-hanging, and end it with its abort'
+    : `transactional id ${transactionalId}, ${state}`

@@ -88,6 +88,8 @@ export abstract class Proxy<F extends Fault> {
   protected async listen(to: Address): Promise<Listener> {
     const passages = new Set<Passage>()
     const server = createServer((socket: Socket) => {
+      // Accepted while it closes: nobody would end it any more.
+      if (!server.listening) return void socket.resetAndDestroy()
       const passage = new Passage(socket, to, this.#surroundings, (carry) => this.open(carry))
       passages.add(passage)
       void passage.closed.then(() => passages.delete(passage))

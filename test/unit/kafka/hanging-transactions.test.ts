@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { FencedError, RetakeError } from '../../../service/errors.ts'
+import { Cluster } from '../../../service/kafka/cluster.ts'
 import { GroupMember } from '../../../service/kafka/group-member.ts'
 import {
   fenceTransaction,
@@ -9,6 +10,7 @@ import {
   openTransactions,
 } from '../../../service/kafka/hanging-transactions.ts'
 import { commitOffsets, fetchStableOffsets, listOffsets, partitionKey } from '../../../service/kafka/offsets.ts'
+import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
 import { silentLog } from '../../../service/log.ts'
 import type { Membership } from '../../../service/runtime/seam.ts'
 import { Bed, batch, eventually } from './bed.ts'
@@ -88,6 +90,21 @@ describe('offsets and hanging transactions', () => {
     assert.equal(await at({ timestamp: 0 }, 'read_uncommitted'), 0)
     assert.equal(await at({ timestamp: 10_000 }, 'read_uncommitted'), -1)
     await producer.abort()
+  })
+
+  test('an open transaction that no coordinator knows is told apart from one that ends meanwhile', async () => {
+    const producer = bed.producer(`${bed.id}-hanging`)
+    const out = await bed.topic('hanging')
+    await producer.initialise()
+    await producer.produce([batch(out, 0, ['a'])])
+    const wire = bed.client()
+    const nobodys = { throttleTimeMs: 0, errorCode: errorCode.NONE, unknownStateFilters: [], transactionStates: [] }
+    wire.fault = ({ api }) => (api === 'ListTransactions' ? { answer: nobodys } : 'pass')
+    const cluster = new Cluster(wire, bed.clock)
+    const { producerId } = producer.identity
+    assert.deepEqual(await openTransactions(cluster, out, 0), [{ transactionalId: null, state: 'unknown', producerId }])
+    await producer.abort()
+    await eventually('its end is written', async () => (await openTransactions(cluster, out, 0)).length === 0)
   })
 
   test('P9: the open transaction of a dead writer is found, on its topic and on the offsets, and ended', async () => {
