@@ -6,6 +6,7 @@ import { StoppedError } from '../errors.ts'
 import type { StoreHandle } from '../state/store-backend.ts'
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { StoreSpec } from '../topology/node.ts'
+import { storeFingerprint } from '../topology/fingerprint.ts'
 import type { Plan } from '../topology/plan.ts'
 import { agree, ChangelogLostError, changelogLost, lastOffsetOf } from './agreement.ts'
 import { type RestoredStore, restoreStore } from './restoring.ts'
@@ -100,5 +101,7 @@ async function acquire(context: TakingContext, id: TaskId, spec: StoreSpec): Pro
   const metadata = (await cluster.topics([topic])).get(topic)
   if (metadata === undefined) throw changelogLost(topic, 'the topic does not exist')
   const store = { application: plan.application, store: spec.name, partition: parseTaskId(id).partition }
-  return untilAvailable(context, { store: spec.name, task: id }, () => context.backend.acquire(store, metadata.id))
+  return untilAvailable(context, { store: spec.name, task: id }, () =>
+    context.backend.acquire(store, metadata.id, storeFingerprint(spec)),
+  )
 }

@@ -6,12 +6,18 @@ export function endOnStrayReplies(client: Redis): void {
   client.on('connect', () => {
     const { commandQueue, stream } = client
     const shift = commandQueue.shift.bind(commandQueue)
-    let isEnded = false
+    // Whoever empties the queue takes until there is nothing: so calls are made up for replies alone, of which a piece holds one a byte at most.
+    let repliesLeft = 0
+    stream.prependListener('data', (piece: Buffer) => {
+      repliesLeft = piece.length
+    })
+    stream.on('data', () => {
+      repliesLeft = 0
+    })
     commandQueue.shift = () => {
       const item = shift()
-      // Whoever empties the queue takes until there is nothing: so only once.
-      if (item !== undefined || isEnded) return item
-      isEnded = true
+      if (item !== undefined || repliesLeft === 0) return item
+      repliesLeft -= 1
       stream.destroy(new Error('Redis sent a reply that nobody asked for'))
       const command = new Command('nothing')
       command.promise.catch(() => {}) // Nobody waits for it.

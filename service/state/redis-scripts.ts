@@ -15,6 +15,7 @@ import {
   type ApplyRequest,
   type ConfirmRequest,
   type CountRequest,
+  type Foreign,
   type LoadRequest,
   markerText,
   parseMarker,
@@ -70,8 +71,9 @@ export class RedisScripts implements StoreScripts {
     client.on('ready', () => this.#sent.clear())
   }
 
-  async acquire(id: StoreId, { nonce, topicId }: AcquireRequest): Promise<Acquired> {
-    const reply = await this.#run(scripts.acquire, id, storeKeys(redisKeys(id)), [nonce, topicId])
+  async acquire(id: StoreId, { nonce, topicId, kind = '' }: AcquireRequest): Promise<Acquired | Foreign> {
+    const reply = await this.#run(scripts.acquire, id, storeKeys(redisKeys(id)), [nonce, topicId, kind])
+    if (reply.code === scriptCode.FOREIGN) return { kind: text(reply.first) }
     const epoch = text(reply.first)
     const untrusted = (reason: string): Acquired => ({ epoch, marker: null, found: null, reason })
     if (reply.code === scriptCode.LOST) return untrusted(text(reply.second))

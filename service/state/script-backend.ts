@@ -16,7 +16,7 @@ import {
   type StoreId,
   writeBytes,
 } from './store-backend.ts'
-import { type Acquired, type Answer, scriptCode, type StoreScripts } from './store-scripts.ts'
+import { type Acquired, type Answer, type Foreign, scriptCode, type StoreScripts } from './store-scripts.ts'
 
 export class ScriptBackend implements StoreBackend {
   readonly kind: string
@@ -29,15 +29,27 @@ export class ScriptBackend implements StoreBackend {
     this.#clock = clock
   }
 
-  async acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle> {
-    const request = { nonce: this.#clock.id(), topicId: changelogTopicId }
-    return new ScriptHandle(id, await this.#scripts.acquire(id, request), this.#scripts, this.#clock)
+  async acquire(id: StoreId, changelogTopicId: string, kind?: string): Promise<StoreHandle> {
+    const acquired = await this.#scripts.acquire(id, {
+      nonce: this.#clock.id(),
+      topicId: changelogTopicId,
+      ...(kind === undefined ? {} : { kind }),
+    })
+    if ('kind' in acquired) throw foreign(this.kind, id, acquired)
+    return new ScriptHandle(id, acquired, this.#scripts, this.#clock)
   }
 
   close(): Promise<void> {
     return this.#scripts.close()
   }
 }
+
+const foreign = (backend: string, { application, store, partition }: StoreId, { kind }: Foreign) =>
+  new FatalError(
+    `store ${store} is kept otherwise (shape, codec or windows) in ${backend} than here: another topology, or an earlier form of this one, has ` +
+      `this application id. Choose another one or, where nothing runs under this one any more, delete the keys that begin with {${application}:${store}:`,
+    { fields: { store, partition, kind } },
+  )
 
 class ScriptHandle implements StoreHandle {
   readonly id: StoreId

@@ -28,6 +28,7 @@ import {
   type ApplyRequest,
   type ConfirmRequest,
   type CountRequest,
+  type Foreign,
   type LoadRequest,
   markerText,
   parseMarker,
@@ -96,12 +97,15 @@ export class ScriptedStore implements StoreScripts {
     return this.#partition(id).b
   }
 
-  acquire(id: StoreId, { nonce, topicId }: AcquireRequest): Promise<Acquired> {
-    return this.#call('acquire', id, (store) => {
+  acquire(id: StoreId, { nonce, topicId, kind }: AcquireRequest): Promise<Acquired | Foreign> {
+    return this.#call('acquire', id, (store): Acquired | Foreign => {
       const { m } = store
+      const held = m.get('kind')
+      if (kind !== undefined && (held ?? kind) !== kind) return { kind: held ?? '' }
       const epoch = `${Number(/^(\d+):/.exec(m.get('epoch') ?? '')?.[1] ?? 0) + 1}:${nonce}`
       const reason = distrust(store, topicId)
       m.set('epoch', epoch)
+      if (kind !== undefined) m.set('kind', kind)
       const marker = reason === null ? parseMarker(m.get('marker') ?? '') : null
       if (marker !== null) {
         const found = { leaderEpoch: Number(m.get('leaderEpoch')), ageMs: this.#clock.now() - Number(m.get('at')) }

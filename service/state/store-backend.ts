@@ -145,7 +145,10 @@ export interface StoreBackend {
   readonly kind: string
   /** True where the contents outlive the process, so that a marker may be found. */
   readonly durable: boolean
-  /** Takes the store over: from now on every other handle on it is fenced. @throws StoreUnavailableError */
-  acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle>
+  /**
+   * Takes the store over: from now on every other handle on it is fenced. `kind`: fingerprint of what decides how it is read; one that is
+   * held under another is left alone. @throws StoreUnavailableError; FatalError for a store of another kind
+   */
+  acquire(id: StoreId, changelogTopicId: string, kind?: string): Promise<StoreHandle>
   close(): Promise<void>
 }

@@ -2,7 +2,7 @@
 import type { CountPage, EntryKey, FoundFacts, Marker, ScanPage, ScanRange, StoreId, StoreWrite } from './store-backend.ts'
 
 /** What a script answers; the Lua files name the same numbers. */
-export const scriptCode = { OK: 0, FENCED: 1, LOST: 2, MORE: 3 } as const
+export const scriptCode = { OK: 0, FENCED: 1, LOST: 2, MORE: 3, FOREIGN: 4 } as const
 
 /** The store is what its owner takes it for; `T` is what was asked for. */
 export interface Done<T> {
@@ -26,9 +26,16 @@ export type Acquired =
   | { readonly epoch: string; readonly marker: Marker; readonly found: FoundFacts; readonly reason: null }
   | { readonly epoch: string; readonly marker: null; readonly found: null; readonly reason: string }
 
+/** It is kept in another way than the caller's, and was left alone. */
+export interface Foreign {
+  readonly kind: string
+}
+
 export interface AcquireRequest {
   readonly nonce: string
   readonly topicId: string
+  /** Fingerprint of what decides how the store is read; without one any store is taken. */
+  readonly kind?: string
 }
 export interface LoadRequest {
   readonly epoch: string
@@ -74,7 +81,7 @@ export interface RebuildRequest {
 
 /** All throw StoreUnavailableError where the outcome is unknown, and FatalError for a defect. */
 export interface StoreScripts {
-  acquire(id: StoreId, request: AcquireRequest): Promise<Acquired>
+  acquire(id: StoreId, request: AcquireRequest): Promise<Acquired | Foreign>
   load(id: StoreId, request: LoadRequest): Promise<Answer<readonly (Buffer | null)[]>>
   counts(id: StoreId, request: CountRequest): Promise<Answer<CountPage>>
   scan(id: StoreId, request: ScanRequest): Promise<Answer<ScanPage>>

@@ -212,6 +212,22 @@ function survives(underTest: () => StoreUnderTest): void {
     assert.deepEqual((await backend.acquire(id, 'another')).marker, at(7))
   })
 
+  durably(underTest, 'a store of another kind is refused, and its owner is left alone', async (backend, faults) => {
+    const id = newId()
+    const owner = await backend.acquire(id, topic, 'numbers')
+    await owner.rebuild(0)
+    await owner.apply({ from: zero, to: at(1), writes: [put('a', '1')] })
+    const before = await faults.contents(id)
+    for (const changelog of [topic, 'another'])
+      await assert.rejects(backend.acquire(id, changelog, 'texts'), { name: 'FatalError', message: /application id/ })
+    assert.deepEqual(await faults.contents(id), before)
+    assert.deepEqual(await loadText(owner, at(1), ['a']), ['1'])
+    assert.deepEqual((await backend.acquire(id, topic, 'numbers')).marker, at(1))
+    await faults.loseEverything(id)
+    assert.match((await backend.acquire(id, topic, 'texts')).untrusted ?? '', /nothing is there/)
+    await assert.rejects(backend.acquire(id, topic, 'numbers'), { name: 'FatalError', message: /kept otherwise/ })
+  })
+
   durably(
     underTest,
     'set back to an older state, it fences its owner; the next one goes on from the older marker',

@@ -262,11 +262,11 @@ class ParkedBackend implements StoreBackend {
     this.durable = inner.durable
   }
 
-  async acquire(id: StoreId, changelogTopicId: string): Promise<StoreHandle> {
+  async acquire(id: StoreId, changelogTopicId: string, kind?: string): Promise<StoreHandle> {
     const connection = this.#connection
     const parked = <T>(what: string, act: () => Promise<T>): Promise<T> =>
       this.#ports.call({ connection, name: `${what} ${id.store}-${id.partition}`, request: null, lost: lostCall }, act)
-    return parkedHandle(await parked('acquire', () => this.#inner.acquire(id, changelogTopicId)), parked)
+    return parkedHandle(await parked('acquire', () => this.#inner.acquire(id, changelogTopicId, kind)), parked)
   }
 
   close(): Promise<void> {

@@ -8,13 +8,18 @@ once, so that the verdict stands even if the caller dies.
 KEYS[1..3]        see check-store.lua
 ARGV[1] nonce     a new random id
 ARGV[2] topic     id of the changelog topic that the store must be a view of
+ARGV[3] kind      fingerprint of what decides how the store is read; empty where the caller has none
 
 Returns {OK, epoch, marker, leader epoch, age} or, where the store must be rebuilt, {LOST, epoch, reason}. The leader epoch is that of
 the changelog when it had everything up to the marker; the age, in milliseconds, is how long ago the changelog had nothing behind it.
+A store of another kind is nobody's to take: {FOREIGN, its kind}, and nothing is changed.
 ]]
-local nonce, topic = ARGV[1], ARGV[2]
+local nonce, topic, kind = ARGV[1], ARGV[2], ARGV[3]
 
-local held = redis.call('HMGET', meta, 'epoch', 'marker', 'topic', 'entries', 'buckets', 'leaderEpoch', 'at')
+local held = redis.call('HMGET', meta, 'epoch', 'marker', 'topic', 'entries', 'buckets', 'leaderEpoch', 'at', 'kind')
+local heldKind = held[8] or ''
+if heldKind ~= '' and kind ~= '' and heldKind ~= kind then return { FOREIGN, heldKind } end
+if kind == '' then kind = heldKind end
 local counter = tonumber(string.match(held[1] or '', '^(%d+):') or '0')
 local epoch = string.format('%d:%s', counter + 1, nonce)
 local leaderEpoch, at = tonumber(held[6] or ''), tonumber(held[7] or '')
@@ -33,8 +38,8 @@ else
 end
 
 if reason then
-  redis.call('HSET', meta, 'epoch', epoch, 'marker', 'rebuilding', 'topic', topic)
+  redis.call('HSET', meta, 'epoch', epoch, 'marker', 'rebuilding', 'topic', topic, 'kind', kind)
   return { LOST, epoch, reason }
 end
-redis.call('HSET', meta, 'epoch', epoch)
+redis.call('HSET', meta, 'epoch', epoch, 'kind', kind)
 return { OK, epoch, held[2], leaderEpoch, now() - at }

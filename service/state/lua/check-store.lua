@@ -5,11 +5,12 @@ or written.
 Invariant: an epoch that is not the present one reads and changes nothing (P12); nor does anybody where the store stands at a marker that
 its owner does not expect, or where a number of fields is not the one that was kept (P13). Counting takes constant time.
 
-KEYS[1] meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at, leaderEpoch
+KEYS[1] meta      hash: epoch, marker, topic, entries, buckets, b:<bucket>..., at, leaderEpoch,
+                  kind
 KEYS[2] entries   hash of the keyed entries
 KEYS[3] buckets   sorted set of the buckets there are, all with score 0
 ]]
-local OK, FENCED, LOST, MORE = 0, 1, 2, 3
+local OK, FENCED, LOST, MORE, FOREIGN = 0, 1, 2, 3, 4
 local meta, entries, buckets = KEYS[1], KEYS[2], KEYS[3]
 
 -- Milliseconds since 1970 by the clock of Redis, the one clock that all owners of a store see alike.

@@ -384,27 +384,32 @@ describe('P10: offsets, changelogs and topics must say the same', () => {
       assertOnce(bed)
     }))
 
-  test('another topology with a store of that name is refused by its fingerprint, also when nobody is in the group', () =>
-    onBed({ topology: numbers }, async (bed) => {
-      const first = await goesOnAs(bed, numbers)
-      bed.send('in', { key: 'a', value: 1 })
-      await bed.drained('in')
-      await bed.stop(first)
-      const texts = stream('in', { value: json<number>() })
-        .byKey()
-        .aggregate('total', { initial: () => '', add: (all, number) => `${all}${number}`, state: json<string>() })
-        .emit('update')
-        .to('sums', { value: json() })
-      const second = await goesOnAs(bed, topology('texts', texts))
-      await bed.until('it has ended', () => second.outcome !== null)
-      assert.equal(second.outcome?.exitCode, 1)
-      assert.match(second.fault, /store total is kept otherwise .*app-total-changelog.*application id/)
-      const third = await goesOnAs(bed, numbers)
-      bed.send('in', { key: 'a', value: 2 })
-      await bed.drained('in')
-      assert.equal(third.fault, '')
-      assertOnce(bed)
-    }))
+  for (const [held, store, where] of [
+    ['in the changelog', 'memory', /app-total-changelog/],
+    ['in Redis', 'scripted', /in scripted/],
+  ] as const)
+    test(`another topology with a store of that name is refused by its fingerprint ${held}, also when nobody is in the group`, () =>
+      onBed({ topology: numbers }, async (bed) => {
+        const first = await goesOnAs(bed, numbers)
+        bed.send('in', { key: 'a', value: 1 })
+        await bed.drained('in')
+        await bed.stop(first)
+        const texts = stream('in', { value: json<number>() })
+          .byKey()
+          .aggregate('total', { initial: () => '', add: (all, number) => `${all}${number}`, state: json<string>() })
+          .emit('update')
+          .to('sums', { value: json() })
+        const second = bed.start({ instanceId: null, store, prepared: await bed.prepare(topology('texts', texts)) })
+        await bed.until('it has ended', () => second.outcome !== null)
+        assert.equal(second.outcome?.exitCode, 1)
+        assert.match(second.fault, /store total is kept otherwise .*application id/)
+        assert.match(second.fault, where)
+        const third = await goesOnAs(bed, numbers)
+        bed.send('in', { key: 'a', value: 2 })
+        await bed.drained('in')
+        assert.equal(third.fault, '')
+        assertOnce(bed)
+      }))
 
   for (const forgotten of [false, true]) {
     test(`a store that comes back after a time without it is not taken for whole${forgotten ? ', not even when the offsets expired' : ''}`, () =>
