@@ -29,6 +29,7 @@ test('there is none for a broker that is too old, too new, or has never heard of
 
 test('what a broker lacks is named, all of it', () => {
   assert.deepEqual(lackOf(brokerOf({})), [])
+  assert.deepEqual(lackOf(brokerOf({ DescribeCluster: [9, 9] })), [], 'no worker asks for it')
   assert.deepEqual(lackOf(brokerOf({ Produce: [0, 9], JoinGroup: [0, 8] })), [
     'it does not know Produce in any of the versions 10 to 12 (only in 0 to 9)',
     'it does not know JoinGroup in version 9 (only in 0 to 8)',
