@@ -68,7 +68,13 @@ export class GuardedProcesses {
       end: null as string | null,
       ended: () => this.#awaiting(exited.promise),
       kill: (signal: NodeJS.Signals) => {
-        if (child.end === null) process.kill(child.pid, signal)
+        if (child.end !== null) return
+        try {
+          process.kill(child.pid, signal)
+        } catch (error) {
+          // It has just ended, and the guardian has not said so yet.
+          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+        }
       },
     }
     const message: ToGuardian = { id: this.#entries.length, command, args, log }

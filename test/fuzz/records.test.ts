@@ -89,16 +89,24 @@ describe('record batches', () => {
   test('what was damaged on its way is refused, or read as it was written', (t) => {
     const outcomes = new Outcomes()
     fuzz(3_000, [log, damages], (batches, all) => {
-      const original = Buffer.concat(batchesOf(batches))
+      const parts = batchesOf(batches)
+      const original = Buffer.concat(parts)
       const { records, nextOffset } = shown(original)
       const changed = damaged(original, all)
       const found = outcomes.of(() => shown(changed), isOurs)
-      // No checksum covers where a batch begins; what lies behind the end of the log is not taken (fetcher.test.ts).
-      if (found === null || found.nextOffset > nextOffset) return
+      if (found === null) return
+      const count = found.records.length
+      // No checksum covers the offset of a batch: a higher one is seen where it lies behind the end of the log (fetcher.test.ts), or others follow.
+      let start = 0
+      const isMoved = parts.some(({ length }) => {
+        const place = [start, start + field.length] as const
+        start += length
+        return !changed.subarray(...place).equals(original.subarray(...place))
+      })
+      const withoutOffsets = (all: typeof records) => all.map((record) => ({ ...record, offset: isMoved ? 0 : record.offset }))
       // A last batch that is cut short is fetched again, from where the reading ended.
-      assert.deepEqual(found.records, records.slice(0, found.records.length))
-      const isAll = found.records.length === records.length
-      assert.equal(found.nextOffset, isAll ? nextOffset : records[found.records.length]?.offset)
+      assert.deepEqual(withoutOffsets(found.records), withoutOffsets(records.slice(0, count)))
+      if (!isMoved) assert.equal(found.nextOffset, count === records.length ? nextOffset : records[count]?.offset)
     })
     outcomes.tell(t)
   })

@@ -26,6 +26,8 @@ export interface ChaosOptions {
   /** Begins the application's name. */
   readonly name: string
   readonly topology: ChaosTopology
+  /** The topology's file, where it is another than its own, with the same answers. */
+  readonly file?: string
   /** Null: the state is held in memory. */
   readonly redis: string | null
   /** Default: those that the tests share. */
@@ -98,7 +100,7 @@ export class ChaosStage {
     this.workers = options.workers.map(
       (instance, index) =>
         new WorkerProcess({
-          topology: `${topology}.ts`,
+          topology: options.file ?? `${topology}.ts`,
           command: options.command ?? [],
           environment: {
             ...environment,

@@ -1,5 +1,6 @@
 /** What an application holds in Redis, read without any code of the service. */
 import { Redis } from 'ioredis'
+import { until } from './processes.ts'
 
 /** By key of Redis, with the hash tag as it stands: of each hash its fields and values, as latin1. */
 export type RedisHashes = ReadonlyMap<string, ReadonlyMap<string, string>>
@@ -52,6 +53,37 @@ export const flushRedis = (url: string): Promise<unknown> => withRedis(url, (red
 
 /** Deletes one key. */
 export const deleteFromRedis = (url: string, key: string): Promise<number> => withRedis(url, (redis) => redis.del(key))
+
+/** Makes it a replica of another, and waits until it holds all that the other held. */
+export const followRedis = (url: string, master: string): Promise<unknown> =>
+  withRedis(url, async (redis) => {
+    const { hostname, port } = new URL(master)
+    await redis.replicaof(hostname, port)
+    await until(async () => /^master_link_status:up/m.test(await redis.info('replication')), 'the replica follows')
+  })
+
+/** A replica gets nothing more, and stays one. */
+export const cutOffReplica = (url: string): Promise<unknown> => withRedis(url, (redis) => redis.replicaof('127.0.0.1', 1))
+
+/** A replica becomes a master, and answers where its master did, which has ended. */
+export const promoteReplica = (url: string, master: string): Promise<unknown> =>
+  withRedis(url, async (redis) => {
+    await redis.replicaof('NO', 'ONE')
+    await redis.config('SET', 'port', new URL(master).port)
+  })
+
+/** Calls a command. */
+export const askRedis = (url: string, command: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown> =>
+  withRedis(url, (redis) => redis.callBuffer(command, [...args]))
+
+/** Keys and values of all that does not belong to an application, as Redis itself dumps them. */
+export const dumpOfOthers = (url: string, application: string): Promise<ReadonlyMap<string, string | undefined>> =>
+  withRedis(url, async (redis) => {
+    const names = (await redis.keysBuffer('*')).map((key) => key.toString('latin1')).sort()
+    const others = names.filter((name) => !name.startsWith(`{${application}:`))
+    const dumpOf = async (name: string) => (await redis.dumpBuffer(Buffer.from(name, 'latin1')))?.toString('hex')
+    return new Map(await Promise.all(others.map(async (name) => [name, await dumpOf(name)] as const)))
+  })
 
 async function keysOf(redis: Redis, application: string): Promise<readonly string[]> {
   const keys = new Set<string>()

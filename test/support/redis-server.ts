@@ -1,5 +1,5 @@
 /** A Redis of a test's own, to be killed, paused and emptied. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../service/clock.ts'
@@ -44,7 +44,19 @@ export class RedisServer {
     const { pid } = this.#redis
     this.#redis.kill('SIGKILL')
     await until(() => !isRunning(pid), 'Redis has ended')
-    rmSync(join(this.#processes.directory, 'redis'), { recursive: true })
+    rmSync(this.#data, { recursive: true })
+  }
+
+  /** Copies the files that it would start from, as they are now. */
+  keepData(): void {
+    rmSync(this.#kept, { recursive: true, force: true })
+    cpSync(this.#data, this.#kept, { recursive: true })
+  }
+
+  /** On the same port, from the files that were kept; to be called when it was killed. */
+  async startFromKept(): Promise<void> {
+    renameSync(this.#kept, this.#data)
+    await this.#redis.restart()
   }
 
   /** On the same port, empty. */
@@ -54,5 +66,13 @@ export class RedisServer {
 
   stop(): Promise<void> {
     return this.#processes.close()
+  }
+
+  get #data(): string {
+    return join(this.#processes.directory, 'redis')
+  }
+
+  get #kept(): string {
+    return join(this.#processes.directory, 'kept')
   }
 }

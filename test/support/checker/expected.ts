@@ -33,14 +33,18 @@ export interface InputRecord {
   readonly value: string
 }
 
+/** Begins the keys of records that a topology sets aside: nothing comes of them. */
+export const setAsidePrefix = 'set-aside-'
+
 /**
  * By partition the input as it stands in Kafka, in order. What was deleted since it was sent is taken from the sender; what Kafka has beyond
  * that came from a request whose answer was lost.
  */
 export function inputOf({ input, sent, final }: History): ReadonlyMap<number, readonly InputRecord[]> {
   const records = new Map<string, InputRecord>()
-  const add = ({ partition, offset, key, value }: InputRecord) =>
-    records.set(`${partition}@${offset}`, { partition, offset, key, value })
+  const add = ({ partition, offset, key, value }: InputRecord) => {
+    if (!key.startsWith(setAsidePrefix)) records.set(`${partition}@${offset}`, { partition, offset, key, value })
+  }
   for (const record of sent) add(record)
   for (const { key, value, ...record } of recordsOf(final.raw, input)) add({ ...record, key: key ?? '', value: value ?? '' })
   const inOrder = [...records.values()].sort((a, b) => a.partition - b.partition || a.offset - b.offset)
