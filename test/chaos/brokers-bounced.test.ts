@@ -6,15 +6,14 @@
 import { after, before, describe, test } from 'node:test'
 import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
-import { type Bounce, KafkaCluster } from '../support/cluster.ts'
-import { noKafka } from '../support/servers.ts'
+import { type Bounce, KafkaCluster, noCluster } from '../support/cluster.ts'
 
 const records = isLong ? 100_000 : 10_000
-const perSecond = isLong ? 1_000 : 1_000
+const perSecond = 1_000
 const recordsATransaction = 750
 const rounds = 3
 
-describe('bounced', { skip: noKafka }, () => {
+describe('bounced', { skip: noCluster }, () => {
   let cluster: KafkaCluster
   before(async () => {
     cluster = await KafkaCluster.start({ brokers: isLong ? 3 : 1 })

@@ -5,17 +5,16 @@ import { strikeAll } from '../support/broker-faults.ts'
 import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
 import type { ChaosTopology } from '../support/checker/answers.ts'
-import { KafkaCluster } from '../support/cluster.ts'
-import { noKafka } from '../support/servers.ts'
+import { KafkaCluster, noCluster } from '../support/cluster.ts'
 import { SmallDisk } from '../support/small-disk.ts'
 
 const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['running']
 const megabytes = 96
 
 for (const topology of topologies) {
-  test(`${topology}: the log directory of the broker is full`, { skip: noKafka }, async (test) => {
+  test(`${topology}: the log directory of the broker is full`, { skip: noCluster }, async (test) => {
     const disk = SmallDisk.mount(megabytes)
-    if (disk === null) return test.skip('no small disk can be mounted here: that takes root')
+    if (disk === null) return test.skip('no small disk can be mounted here (that takes root)')
     test.after(() => disk.unmount())
     // Segments that are made in advance would be room that is not there.
     const properties = { 'log.dirs': join(disk.directory, 'data'), 'log.index.size.max.bytes': '65536' }

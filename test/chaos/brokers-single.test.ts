@@ -4,14 +4,13 @@ import { type BrokerFault, strikeAll } from '../support/broker-faults.ts'
 import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
 import type { ChaosTopology } from '../support/checker/answers.ts'
-import { KafkaCluster } from '../support/cluster.ts'
+import { KafkaCluster, noCluster } from '../support/cluster.ts'
 import { KafkaProxy } from '../support/proxy/kafka-proxy.ts'
-import { noKafka } from '../support/servers.ts'
 
 const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['windowed']
 
 for (const topology of topologies) {
-  test(`${topology}: the only broker fails, comes back, and has another address`, { skip: noKafka }, async (test) => {
+  test(`${topology}: the only broker fails, comes back, and has another address`, { skip: noCluster }, async (test) => {
     const cluster = await KafkaCluster.start({ brokers: 1 })
     test.after(() => cluster.close())
     const { brokers, redisUrl: redis } = cluster

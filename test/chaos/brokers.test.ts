@@ -7,8 +7,7 @@ import { type BrokerFault, strikeAll } from '../support/broker-faults.ts'
 import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
 import type { ChaosTopology } from '../support/checker/answers.ts'
-import { type Bounce, KafkaCluster } from '../support/cluster.ts'
-import { noKafka } from '../support/servers.ts'
+import { type Bounce, KafkaCluster, noCluster } from '../support/cluster.ts'
 
 const inTurn =
   (how: Bounce): BrokerFault['strike'] =>
@@ -60,7 +59,7 @@ const bounces: readonly BrokerFault[] = [
 const faults = isLong ? [...bounces, ...killedCoordinators, ...movedLeaders] : [...killedCoordinators, ...movedLeaders]
 const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['running']
 
-describe('three brokers', { skip: noKafka }, () => {
+describe('three brokers', { skip: noCluster }, () => {
   let cluster: KafkaCluster
   before(async () => {
     cluster = await KafkaCluster.start({ brokers: 3 })

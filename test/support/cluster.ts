@@ -1,10 +1,14 @@
 /** A Kafka cluster of a test's own, of one or three brokers, whose brokers it kills, restarts and moves, and whose leaders it shifts. */
 import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { systemClock } from '../../service/clock.ts'
+import { missingForKafka } from '../../service/sandbox/artifacts.ts'
 import { freePorts } from '../../service/sandbox/free-port.ts'
 import { type Sandbox, startSandbox } from '../../service/sandbox/sandbox.ts'
 import { runTool } from './kafka-tool.ts'
 import { until } from './processes.ts'
+
+/** Why no cluster of a test's own can be started here; false where one can. */
+export const noCluster: string | false = missingForKafka() ?? false
 
 export type BrokerCount = 1 | 3
 
