@@ -20,7 +20,8 @@ export type ToWorker =
     }
   /** The member went to a new generation and named `kept` as owned in its JoinGroup (P1's exception). */
   | { readonly kind: 'generation'; readonly membership: Membership; readonly previous: number; readonly kept: readonly TaskId[] }
-  | { readonly kind: 'revoke'; readonly tasks: readonly TaskId[] }
+  /** `revocation`: its number, to be answered with. */
+  | { readonly kind: 'revoke'; readonly revocation: number; readonly tasks: readonly TaskId[] }
   | { readonly kind: 'lost'; readonly reason: string }
   | { readonly kind: 'heartbeat'; readonly answer: 'ok' | 'lost' | 'fenced-instance' }
   /** All that the sources will ever hold was read: event time goes to its end. */
@@ -72,7 +73,7 @@ export type FromWorker =
   | { readonly kind: 'running'; readonly task: TaskId }
   | { readonly kind: 'restoring'; readonly task: TaskId; readonly store: string; readonly done: number; readonly total: number }
   /** After the batch that was under way was committed or aborted. */
-  | { readonly kind: 'revoked'; readonly tasks: readonly TaskId[] }
+  | { readonly kind: 'revoked'; readonly revocation: number }
   /** Asks for a heartbeat that is sent after this (P4, P12). */
   | { readonly kind: 'heartbeat?' }
   | { readonly kind: 'rows'; readonly sink: string; readonly lines: readonly string[]; readonly time: number }

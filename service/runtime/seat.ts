@@ -42,7 +42,7 @@ interface SeatTask {
 }
 
 interface Revocation {
-  readonly tasks: Set<TaskId>
+  readonly tasks: readonly TaskId[]
   readonly done: () => void
 }
 
@@ -54,7 +54,9 @@ export class Seat {
   readonly #openedAt: number
   readonly #ready = Promise.withResolvers<void>()
   readonly #stopped = Promise.withResolvers<void>()
-  #revocations: Revocation[] = []
+  /** By number: a worker that was held up may answer one of a membership that was lost meanwhile, when it has these tasks anew. */
+  readonly #revocations = new Map<number, Revocation>()
+  #revocationsEver = 0
   #progress = -1
   #movedAt: number
   #suspended = false
@@ -180,8 +182,9 @@ export class Seat {
       },
       revoke: async (tasks) => {
         const revoked = Promise.withResolvers<void>()
-        this.#revocations.push({ tasks: new Set(tasks), done: revoked.resolve })
-        this.#channel.post({ kind: 'revoke', tasks })
+        const revocation = this.#revocationsEver++
+        this.#revocations.set(revocation, { tasks, done: revoked.resolve })
+        this.#channel.post({ kind: 'revoke', revocation, tasks })
         await revoked.promise
       },
       lost: (reason) => {
@@ -189,7 +192,8 @@ export class Seat {
         flags.lose()
         this.#tasks.clear()
         this.#memberId = ''
-        for (const { done } of this.#revocations.splice(0)) done()
+        for (const { done } of this.#revocations.values()) done()
+        this.#revocations.clear()
         this.#channel.post({ kind: 'lost', reason })
       },
       fatal: (error) => this.#parts.fail(error, 1),
@@ -218,7 +222,7 @@ export class Seat {
         this.#waits = message.waits
         return
       case 'revoked':
-        return this.#revoked(message.tasks)
+        return this.#revoked(message.revocation)
       case 'heartbeat?':
         return void this.#answerHeartbeat()
       case 'stopped':
@@ -240,13 +244,12 @@ export class Seat {
     this.#tasks.set(status.task, { status, since })
   }
 
-  #revoked(tasks: readonly TaskId[]): void {
-    for (const task of tasks) this.#tasks.delete(task)
-    for (const revocation of this.#revocations) {
-      for (const task of tasks) revocation.tasks.delete(task)
-      if (revocation.tasks.size === 0) revocation.done()
-    }
-    this.#revocations = this.#revocations.filter(({ tasks: left }) => left.size > 0)
+  #revoked(revocation: number): void {
+    const found = this.#revocations.get(revocation)
+    if (found === undefined) return
+    this.#revocations.delete(revocation)
+    for (const task of found.tasks) this.#tasks.delete(task)
+    found.done()
   }
 
   async #answerHeartbeat(): Promise<void> {

@@ -95,7 +95,7 @@ export class Worker {
           break
         case 'revoke':
           for (const task of message.tasks) tasks.giveUp(task)
-          this.#parts.post({ kind: 'revoked', tasks: message.tasks })
+          this.#parts.post({ kind: 'revoked', revocation: message.revocation })
           break
         case 'lost':
           this.#parts.log.warn({ reason: message.reason }, 'the membership is lost: dropping all tasks')

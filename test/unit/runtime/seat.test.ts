@@ -138,15 +138,38 @@ test('P16: a revocation is over when the worker has given up all of its tasks, o
   }
   const settle = () => new Promise((resolve) => setImmediate(resolve))
   const revoked = revoke('0_0', '0_1')
-  says({ kind: 'revoked', tasks: ['0_0'] })
   await settle()
   assert.equal(over, 0)
-  says({ kind: 'revoked', tasks: ['0_1'] })
+  says({ kind: 'revoked', revocation: 0 })
   await revoked
   const other = revoke('0_0')
   group.lost('thrown out')
   await other
   assert.equal(over, 2)
+})
+
+test('P16: the answer to a revocation of a membership that was lost is none to a later one, nor takes it tasks away', async () => {
+  const { seat, group, says } = taken()
+  group.assigned(assignment)
+  const before = group.revoke(['0_0'])
+  group.lost('thrown out')
+  await before
+  group.assigned(assignment)
+  let isOver = false
+  void group.revoke(['0_0']).then(() => {
+    isOver = true
+  })
+  says({ kind: 'revoked', revocation: 0 })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isOver, false)
+  assert.deepEqual(
+    seat.status().tasks.map(({ task }) => task),
+    ['0_0'],
+  )
+  says({ kind: 'revoked', revocation: 1 })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(isOver, true)
+  assert.deepEqual(seat.status().tasks, [])
 })
 
 describe('P17: a worker', () => {
