@@ -97,6 +97,13 @@ export class ScriptedStore implements StoreScripts {
     return this.#partition(id).b
   }
 
+  /** The buckets, by their hex digits, whose loss nobody has met with yet. */
+  lossesOf(id: StoreId): ReadonlySet<string> {
+    const { m, b } = this.#partition(id)
+    const known = [...m].flatMap(([field, count]) => (field.startsWith('b:') ? [{ name: field.slice(2), count }] : []))
+    return new Set(known.filter(({ name, count }) => String(b.get(name)?.size ?? 0) !== count).map(({ name }) => name))
+  }
+
   acquire(id: StoreId, { nonce, topicId, kind }: AcquireRequest): Promise<Acquired | Foreign> {
     return this.#call('acquire', id, (store): Acquired | Foreign => {
       const { m } = store

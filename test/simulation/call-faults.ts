@@ -24,9 +24,10 @@ export interface CallStage {
 }
 
 /** What may still arrive when its sender is long gone: a join in the name of somebody who does not wait for it would fence whoever does. */
-const mayBeLate = /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|Heartbeat|OffsetCommit|apply|acquire|rebuild)/
-/** What the network may bring twice, because whoever sent it had to send it again. */
-const mayRepeat = /^(Produce|TxnOffsetCommit|EndTxn|Heartbeat|apply)/
+const mayBeLate =
+  /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|AddPartitionsToTxn|AddOffsetsToTxn|Heartbeat|OffsetCommit|apply|acquire|rebuild)/
+/** What may arrive twice, because something between the two sent it again. */
+const mayRepeat = /^(Produce|TxnOffsetCommit|EndTxn|AddPartitionsToTxn|AddOffsetsToTxn|Heartbeat|apply)/
 /** How long what is late is under way: until somebody has given it up, has renewed itself, or is long dead. */
 const lateMs = [0, 0, 50, 500, 3000, 12_000] as const
 
@@ -82,9 +83,11 @@ export const callFaultEffects: Readonly<Record<CallFault, (stage: CallStage, mom
     stage.arriveLate(process.ports.breakConnection(connection), stage.random.pick(lateMs))
   },
 
-  repeated(stage, { connection, call }) {
+  /** Protocol 1 goes on in one epoch where all is well: there the sender has to notice, or nothing could tell the two. */
+  repeated(stage, { process, connection, call }) {
     connection.takeEffect(call)
     stage.arriveLate([call], stage.random.pick(lateMs))
+    if (stage.scenario.transactionProtocol === 1) process.ports.breakConnection(connection)
   },
 
   refused(stage, { connection, call }) {

@@ -1,4 +1,5 @@
 /** The faults that happen around the processes, one function each; the schedule says when. */
+import { offsetsTopic } from '../../service/memory/topics.ts'
 import { standStill } from './call-faults.ts'
 import type { EventFault, Scenario } from './scenario.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -96,7 +97,7 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
 
   /** A rolling update that overlaps: the new process of a place begins while the old one lives. */
   twin: onSomeProcess((stage, process) => {
-    if (process.hasTwin) return
+    if (stage.processes.some((other) => other !== process && other.place === process.place)) return
     stage.trace.add(process.name, '-- gets a twin')
     stage.start(process.place)
   }),
@@ -157,21 +158,15 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
     })
   }),
 
-  'move-leader': ({ cluster, trace, random, scenario }) => {
-    if (scenario.brokers < 2) return
-    const { topic, partition } = random.pick(cluster.movable())
-    const node = random.pick(cluster.kafka.nodes)
-    trace.add('kafka', `-- ${node} leads ${topic}-${partition}`)
-    cluster.kafka.moveLeader(topic, partition, node)
+  'move-leader': (stage) => {
+    const { cluster, random } = stage
+    if (stage.scenario.brokers < 2) return
+    move(stage, random.pick(cluster.movable()), 0)
   },
 
   /** The new one reads its log first, which takes a while. */
-  'move-coordinator': ({ cluster, trace, random }) => {
-    const { topic, partition } = random.pick(cluster.coordinators())
-    const node = random.pick(cluster.kafka.nodes)
-    const loadingMs = random.pick([0, 50, 1000])
-    trace.add('kafka', `-- ${node} coordinates ${topic}-${partition}, after ${loadingMs} ms`)
-    cluster.kafka.moveLeader(topic, partition, node, { loadingMs })
+  'move-coordinator': (stage) => {
+    move(stage, stage.random.pick(stage.cluster.coordinators()), stage.random.pick([0, 50, 1000]))
   },
 
   /** Somebody else writes to the input, in a transaction that stays open for a while. */
@@ -225,4 +220,16 @@ export const faultEvents: Readonly<Record<EventFault, FaultEvent>> = {
 function isLongAfterAll(stage: FaultStage): boolean {
   for (const process of stage.processes) stage.kill(process, 'killed, as all are')
   return stage.cluster.kafka.openTransactions().length === 0
+}
+
+function move(
+  stage: FaultStage,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  loadingMs: number,
+): void {
+  const { cluster, random, trace } = stage
+  const node = random.pick(cluster.kafka.nodes)
+  trace.add('kafka', `-- ${node} leads ${topic}-${partition}${loadingMs > 0 ? `, which it reads for ${loadingMs} ms` : ''}`)
+  cluster.kafka.moveLeader(topic, partition, node, { loadingMs })
+  if (topic === offsetsTopic) for (const process of stage.processes) process.mayBeFenced = true
 }

@@ -59,15 +59,15 @@ class ProtocolMonitor {
   sending(api: Api, body: unknown, purpose: string): void {
     if (api === 'JoinGroup') this.#joining(body as RequestOf<'JoinGroup'>)
     if (api === 'InitProducerId') this.#initialising(purpose, body as RequestOf<'InitProducerId'>)
-    if (api === 'Produce' || api === 'TxnOffsetCommit') this.#writing((body as RequestOf<'Produce'>).transactionalId ?? null)
+    if (writes.includes(api)) this.#writing(idOf(api, body))
   }
 
   answered(api: Api, answer: unknown, { purpose, body }: { readonly purpose: string; readonly body: unknown }): void {
     if (api === 'SyncGroup') this.#synced(answer as AnswerOf<'SyncGroup'>)
     if (api === 'Heartbeat' && this.#isFenced && aliveCodes.includes((answer as AnswerOf<'Heartbeat'>).errorCode))
       this.#mayInitialise = new Set(this.#ownIds)
-    if (purpose === 'recovery' || !['InitProducerId', 'Produce', 'TxnOffsetCommit', 'EndTxn'].includes(api)) return
-    const { transactionalId = null } = body as RequestOf<'Produce'>
+    if (purpose === 'recovery' || !['InitProducerId', 'EndTxn', ...writes].includes(api)) return
+    const transactionalId = idOf(api, body)
     const codes = codesOf(api, answer)
     if (codes.some((code) => fencedCodes.includes(code))) {
       this.#isFenced = true
@@ -136,7 +136,19 @@ class ProtocolMonitor {
   }
 }
 
+/** What begins a transaction, or goes on in one. */
+const writes: readonly Api[] = ['Produce', 'TxnOffsetCommit', 'AddPartitionsToTxn', 'AddOffsetsToTxn']
+
+function idOf(api: Api, body: unknown): string | null {
+  if (api === 'AddPartitionsToTxn') return (body as RequestOf<'AddPartitionsToTxn'>).v3AndBelowTransactionalId
+  return (body as RequestOf<'Produce'>).transactionalId ?? null
+}
+
 function codesOf(api: Api, answer: unknown): readonly number[] {
+  if (api === 'AddPartitionsToTxn') {
+    const { resultsByTopicV3AndBelow: topics } = answer as AnswerOf<'AddPartitionsToTxn'>
+    return topics.flatMap((topic) => topic.resultsByPartition.map((one) => one.partitionErrorCode))
+  }
   if (api === 'Produce')
     return (answer as AnswerOf<'Produce'>).responses.flatMap((topic) => topic.partitionResponses.map((one) => one.errorCode))
   if (api === 'TxnOffsetCommit')

@@ -26,6 +26,14 @@ const codes: Readonly<Partial<Record<Api, Codes>>> = {
     undone: ['NOT_LEADER_OR_FOLLOWER', 'NOT_ENOUGH_REPLICAS', 'KAFKA_STORAGE_ERROR', 'CONCURRENT_TRANSACTIONS'],
     done: ['REQUEST_TIMED_OUT', 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'NOT_LEADER_OR_FOLLOWER'],
   },
+  AddPartitionsToTxn: {
+    undone: [...coordinatorMoves, 'CONCURRENT_TRANSACTIONS', 'UNKNOWN_TOPIC_OR_PARTITION'],
+    done: ['COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR', 'REQUEST_TIMED_OUT'],
+  },
+  AddOffsetsToTxn: {
+    undone: [...coordinatorMoves, 'CONCURRENT_TRANSACTIONS'],
+    done: ['COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR', 'REQUEST_TIMED_OUT'],
+  },
   // A coordinator that appends to its log and waits for the replicas in vain says that it is not available.
   TxnOffsetCommit: {
     undone: [...coordinatorMoves, 'CONCURRENT_TRANSACTIONS'],
@@ -83,6 +91,14 @@ export function refusedAnswer({ api, body }: SentRequest, name: ErrorName): unkn
       const { topics } = body as RequestOf<'DeleteRecords'>
       return { throttleTimeMs, topics: eachPartition(topics, 'partitionIndex', { lowWatermark: -1 }) }
     }
+    case 'AddPartitionsToTxn': {
+      const { v3AndBelowTopics: topics } = body as RequestOf<'AddPartitionsToTxn'>
+      const results = topics.map(({ name: topic, partitions }) => ({
+        name: topic,
+        resultsByPartition: partitions.map((partitionIndex) => ({ partitionIndex, partitionErrorCode: code })),
+      }))
+      return { throttleTimeMs, resultsByTopicV3AndBelow: results }
+    }
     case 'JoinGroup':
       return joinError((body as RequestOf<'JoinGroup'>).memberId, code)
     case 'SyncGroup':
@@ -118,6 +134,8 @@ function refusedProduce({ topicData }: RequestOf<'Produce'>, code: number): Answ
   }
 }
 
+const codeFields = ['errorCode', 'partitionErrorCode'] as const
+
 /** What an answer says where the code is an error. */
 const nothing: Readonly<Record<string, unknown>> = {
   baseOffset: -1,
@@ -148,12 +166,11 @@ export function alteredAnswer(answer: unknown, name: ErrorName, isHit: () => boo
     const fields = Object.entries(value)
     const hasInner = fields.some(([, field]) => Array.isArray(field) && field.some(hasCode))
     if (hasInner) return Object.fromEntries(fields.map(([key, field]) => [key, Array.isArray(field) ? field.map(alter) : field]))
-    if (!('errorCode' in value) || !(isFirst || isHit())) return value
+    const field = codeFields.find((name) => name in value)
+    if (field === undefined || !(isFirst || isHit())) return value
     isFirst = false
-    return {
-      ...Object.fromEntries(fields.map(([key, field]) => [key, key in nothing ? nothing[key] : field])),
-      errorCode: errorCode[name],
-    }
+    const emptied = fields.map(([key, held]) => [key, key in nothing ? nothing[key] : held])
+    return { ...Object.fromEntries(emptied), [field]: errorCode[name] }
   }
   return alter(answer)
 }
@@ -161,5 +178,7 @@ export function alteredAnswer(answer: unknown, name: ErrorName, isHit: () => boo
 /** Whether an error code stands here or somewhere inside. */
 function hasCode(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return 'errorCode' in value || Object.values(value).some((field) => Array.isArray(field) && field.some(hasCode))
+  return (
+    codeFields.some((name) => name in value) || Object.values(value).some((field) => Array.isArray(field) && field.some(hasCode))
+  )
 }

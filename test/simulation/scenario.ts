@@ -1,4 +1,5 @@
 /** What a seed decides before anything runs: the topology, the processes, the settings, and which faults there are. */
+import type { TransactionProtocol } from '../../service/kafka/wire/transaction-protocol.ts'
 import type { MarkerDelay } from '../../service/memory/transaction-markers.ts'
 import { SeededRandom } from './seeded-random.ts'
 import type { TopologyName } from './simulated-topologies.ts'
@@ -55,6 +56,9 @@ export interface Scenario {
   readonly trigger: 'interval' | 'continuous'
   readonly markerDelayMs: MarkerDelay
   readonly firstProducerEpoch: number
+  readonly transactionProtocol: TransactionProtocol
+  /** Under protocol 1: leaders ask the coordinator before they take the first batch of a transaction. */
+  readonly verifiesPartitions: boolean
   /** Under the default a dead writer's transaction ends soon after its session; above it, somebody has to fence it (P9). */
   readonly transactionTimeoutMs: number
   readonly batchRecordsMax: number
@@ -85,6 +89,8 @@ const focuses: readonly string[] = [
   'OffsetForLeaderEpoch',
   'DeleteRecords',
   'InitProducerId',
+  'AddPartitionsToTxn',
+  'AddOffsetsToTxn',
   'TxnOffsetCommit',
   'EndTxn',
   'DescribeProducers',
@@ -103,7 +109,7 @@ const focuses: readonly string[] = [
   'rebuild',
 ]
 
-/** Of so many seeds one runs windows, of either kind in turn, and one rankings. */
+/** Of so many seeds one runs windows, of either kind in turn, one rankings, and one has records of all fates. */
 const turnOfSeeds = 7
 
 /** Some of the faults each time: those that happen all the time would keep others from showing. */
@@ -116,7 +122,7 @@ export function scenarioOf(seed: number): Scenario {
     'large-rows',
   ])
   const windows = (seed / turnOfSeeds) % 2 === 0 ? 'sessions-and-hops' : 'windowed'
-  const turns: Readonly<Record<number, TopologyName>> = { 0: windows, 3: 'ranked' }
+  const turns: Readonly<Record<number, TopologyName>> = { 0: windows, 3: 'ranked', 5: 'accounted' }
   const topology = turns[seed % turnOfSeeds] ?? drawn
   const processes = Array.from({ length: random.between(1, 3) }, () => (random.chance(0.75) ? 'static' : 'dynamic'))
   const faults = [...callFaults, ...eventFaults].filter(() => random.chance(0.45))
@@ -137,6 +143,8 @@ export function scenarioOf(seed: number): Scenario {
     keys,
     recordsPerKey: random.between(4, 16),
     workers: random.chance(0.2) ? 2 : 1,
+    transactionProtocol: random.chance(0.3) ? 1 : 2,
+    verifiesPartitions: random.chance(0.5),
     faults: new Set<Fault>(faults),
     focus: random.chance(0.4) ? random.pick(focuses) : null,
     losesInput: random.chance(0.03),

@@ -1,6 +1,7 @@
 /** What is outside of the processes: Kafka in memory, the store that outlives them, and what was written to the input. */
 import { definitionOf } from '../../service/dsl/topology.ts'
 import { parseChangelogRecord } from '../../service/commit/changelog-record.ts'
+import { decodeProgress, type ProgressRecord } from '../../service/commit/progress-record.ts'
 import { Cluster } from '../../service/kafka/cluster.ts'
 import { partitionForKey } from '../../service/kafka/records/murmur2.ts'
 import { RecordBatchBuilder } from '../../service/kafka/records/record-batch-builder.ts'
@@ -14,7 +15,8 @@ import { ScriptedStore } from '../../service/state/scripted-store.ts'
 import type { StoreId } from '../../service/state/store-backend.ts'
 import { graphOf } from '../../service/topology/graph.ts'
 import type { Scenario } from './scenario.ts'
-import { type OutputRecord, type SimulatedTopology, simulatedTopologies } from './simulated-topologies.ts'
+import { simulatedTopologies } from './simulated-topologies.ts'
+import type { OutputRecord, SimulatedTopology } from './simulated-topology.ts'
 
 export const application = 'sim'
 /** Of the trigger that makes batches at fixed times. */
@@ -58,8 +60,8 @@ export class SimulatedCluster {
   }
 
   static async open(scenario: Scenario, clock: ManualClock): Promise<SimulatedCluster> {
-    const { brokers, partitions, markerDelayMs, firstProducerEpoch } = scenario
-    const kafka = new MemoryKafka({ clock, brokers, markerDelayMs, firstProducerEpoch, internalPartitions })
+    const { partitions } = scenario
+    const kafka = new MemoryKafka({ ...scenario, clock, internalPartitions })
     const { topology, inputs, outputs } = simulatedTopologies[scenario.topology]
     for (const topic of [...inputs, ...outputs]) kafka.createTopic(topic, { partitions })
     const wire = kafka.wire('start')
@@ -81,9 +83,9 @@ export class SimulatedCluster {
 
   /** The n-th record of a key, for its partition. */
   record(key: string, n: number) {
-    const { topic, value } = this.simulated.record(key, n)
+    const { topic, value, text = JSON.stringify(value) } = this.simulated.record(key, n)
     const batch = new RecordBatchBuilder()
-    batch.append(key, JSON.stringify(value), this.#clock.now())
+    batch.append(key, text, this.#clock.now())
     return { topic, partition: partitionForKey(Buffer.from(key), this.#scenario.partitions), batch, value }
   }
 
@@ -189,6 +191,14 @@ export class SimulatedCluster {
       else entries.set(name, write.value)
     }
     return entries
+  }
+
+  /** The progress records of a changelog that were committed and are still there. */
+  progressRecords(changelog: string, partition: number): readonly ProgressRecord[] {
+    const columns = this.kafka.records(changelog, partition, 'committed')
+    return Array.from({ length: columns.count }, (_, i) => ({ key: columns.key(i), value: columns.value(i) }))
+      .filter(({ key, value }) => parseChangelogRecord(key, value) === 'progress')
+      .flatMap(({ value }) => (value === null ? [] : [decodeProgress(value)]))
   }
 
   /** Partitions that tasks read, where the group has not committed the end. */

@@ -1,49 +1,18 @@
 /** The topologies that are simulated: each with its input in closed form, and what its output must be then. */
 import assert from 'node:assert/strict'
 import { alignedReference, rowOf, stamped } from '../windows/references.ts'
-import { hopping, json, session, stream, topology, type Topology, type Windowed } from '../../service/index.ts'
-
-export interface InputRecord {
-  readonly topic: string
-  readonly key: string
-  readonly value: unknown
-}
-
-/** A committed record, decoded. */
-export interface OutputRecord {
-  readonly key: string
-  readonly value: unknown
-}
-
-/** Committed records of an output topic, by key, in their order. */
-export type Outputs = (topic: string) => ReadonlyMap<string, readonly OutputRecord[]>
-
-/** The records of a topic: those of each partition, in their order. */
-export type Inputs = (topic: string) => readonly (readonly OutputRecord[])[]
-
-export interface SimulatedTopology {
-  readonly name: string
-  readonly topology: Topology
-  readonly inputs: readonly string[]
-  readonly outputs: readonly string[]
-  /** Whether every task has a store: only then the offsets may be lost without a trace (P10). */
-  readonly survivesLostOffsets: boolean
-  /** The n-th record of a key, from 1. */
-  readonly record: (key: string, n: number) => InputRecord
-  /**
-   * Checks everything that was committed against `last`, which has of each key the number of its last record, and the input topics, by
-   * partition.
-   */
-  readonly check: (outputs: Outputs, last: ReadonlyMap<string, number>, inputs: Inputs) => void
-}
-
-interface Numbered {
-  readonly n: number
-}
-
-const triangle = (n: number): number => (n * (n + 1)) / 2
-const valuesOf = <T>(records: readonly OutputRecord[] | undefined): readonly T[] => (records ?? []).map(({ value }) => value as T)
-const upTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1)
+import { hopping, json, session, stream, topology, type Windowed } from '../../service/index.ts'
+import { accounted } from './accounted.ts'
+import {
+  groupOf,
+  type Inputs,
+  type Numbered,
+  type SimulatedTopology,
+  type Timed,
+  triangle,
+  upTo,
+  valuesOf,
+} from './simulated-topology.ts'
 
 /** Every record of the input once, in order, none missing. */
 function isCopy(copied: readonly Numbered[], last: number, key: string): void {
@@ -80,9 +49,6 @@ function copyAndSum(): SimulatedTopology {
     },
   }
 }
-
-/** Keys that begin with the same letter are of one group. */
-const groupOf = (key: string): string => key.slice(0, 1)
 
 function repartitionAndCount(): SimulatedTopology {
   const input = stream('in', { value: json<Numbered & { readonly key: string }>() })
@@ -187,10 +153,6 @@ function largeRows(): SimulatedTopology {
         isRising(valuesOf<number>(outputs('sums').get(key)), upTo(n).map(triangle), `sum of key ${key}`)
     },
   }
-}
-
-interface Timed extends Numbered {
-  readonly key: string
 }
 
 const windowMs = 60
@@ -401,5 +363,6 @@ export const simulatedTopologies = {
   windowed: windowed(),
   'sessions-and-hops': sessionsAndHops(),
   ranked: ranked(),
+  accounted: accounted(),
 } as const satisfies Readonly<Record<string, SimulatedTopology>>
 export type TopologyName = keyof typeof simulatedTopologies

@@ -20,6 +20,7 @@ import {
   offsetsAreAtTheEnd,
   outputFollowsInput,
   storeIsFoldOfChangelog,
+  watermarksNeverGoBack,
 } from './invariants.ts'
 import { LateCalls } from './late-calls.ts'
 import type { Plant } from './plant.ts'
@@ -54,7 +55,7 @@ const startOfTime = 1_700_000_000_000
 
 /** Requests whose loss or lateness is the interesting case; faults are for these above all. */
 const important =
-  /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|OffsetFetch|OffsetCommit|ListOffsets|apply|acquire|rebuild|load)/
+  /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|Add\w+ToTxn|OffsetFetch|OffsetCommit|ListOffsets|apply|acquire|rebuild|load)/
 /** How likely a fault is at a call that the scenario looks at above all. */
 const focusRate = 0.25
 const commits = /^(OffsetCommit|EndTxn)/
@@ -127,7 +128,8 @@ class Simulation implements FaultStage, CallStage {
     this.#reader = new ConcurrentReader(cluster)
     this.#offsets = new CommittedOffsets(cluster)
     this.#lives = scenario.processes.map(() => 0)
-    this.strangers = new Strangers(cluster, clock, (what) => this.#breaches.push(what))
+    const wronged = (what: string) => this.#breaches.push(what)
+    this.strangers = new Strangers(cluster, { clock, protocol: scenario.transactionProtocol, wronged })
   }
 
   async run(): Promise<void> {
@@ -144,6 +146,7 @@ class Simulation implements FaultStage, CallStage {
     outputFollowsInput(this.cluster)
     nothingHangs(this.cluster)
     offsetsAreAtTheEnd(this.cluster)
+    watermarksNeverGoBack(this.cluster)
     if (this.scenario.store === 'scripted') storeIsFoldOfChangelog(this.cluster)
   }
 
@@ -179,8 +182,8 @@ class Simulation implements FaultStage, CallStage {
       },
       log: (who) => this.#log(who),
     })
-    for (const twin of twins) twin.hasTwin = true
-    process.hasTwin = twins.length > 0
+    for (const twin of twins) twin.mayBeFenced = true
+    process.mayBeFenced = twins.length > 0
     for (let worker = 0; isStatic && worker < this.scenario.workers; worker++)
       for (const idOf of [transactionalId, secondTransactionalId])
         this.cluster.noteTransactionalId(idOf(application, `p${place}`, worker))
@@ -433,6 +436,6 @@ const saysWhatIsLost = /offset \d+ is asked for, and the log has \d+ to \d+: tho
 
 /** Of two processes with one instance id one ends, and one that is asked to stop may take too long. */
 function isExpected(process: SimulatedProcess, error: CaudalError): boolean {
-  if (process.hasTwin && /instance id/.test(error.message)) return true
+  if (process.mayBeFenced && /instance id/.test(error.message)) return true
   return process.isStopping && /did not stop within/.test(error.message)
 }

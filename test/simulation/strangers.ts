@@ -1,6 +1,7 @@
 /** Other producers of the input topics, each with one transaction. Theirs is nobody's business: that anybody fences them is a failure. */
 import { errorCode, errorName } from '../../service/kafka/wire/error-codes.ts'
 import type { AnswerOf, Api, RequestOf } from '../../service/kafka/wire/messages.ts'
+import type { TransactionProtocol } from '../../service/kafka/wire/transaction-protocol.ts'
 import type { Wire } from '../../service/kafka/wire/wire.ts'
 import type { Clock } from '../../service/clock.ts'
 import type { PlacedValue, SimulatedCluster } from './simulated-cluster.ts'
@@ -31,18 +32,26 @@ const passing: readonly number[] = [
   errorCode.NOT_ENOUGH_REPLICAS,
 ]
 
+export interface StrangersOptions {
+  readonly clock: Clock
+  readonly protocol: TransactionProtocol
+  /** Somebody has done to them what nobody should. */
+  readonly wronged: (what: string) => void
+}
+
 export class Strangers {
   readonly #cluster: SimulatedCluster
   readonly #clock: Clock
   readonly #wire: Wire
-  /** What nobody should have done to them. */
+  readonly #protocol: TransactionProtocol
   readonly #wronged: (what: string) => void
   readonly #there = new Set<Stranger>()
   #count = 0
 
-  constructor(cluster: SimulatedCluster, clock: Clock, wronged: (what: string) => void) {
+  constructor(cluster: SimulatedCluster, { clock, protocol, wronged }: StrangersOptions) {
     this.#cluster = cluster
     this.#clock = clock
+    this.#protocol = protocol
     this.#wire = cluster.kafka.wire('strangers')
     this.#wronged = wronged
   }
@@ -83,6 +92,17 @@ export class Strangers {
     })
     const { producerId, producerEpoch } = initialised
     const { topic, partition, batch, value } = this.#cluster.record(key, 1)
+    const add = {
+      v3AndBelowTransactionalId: transactionalId,
+      v3AndBelowProducerId: producerId,
+      v3AndBelowProducerEpoch: producerEpoch,
+      v3AndBelowTopics: [{ name: topic, partitions: [partition] }],
+    }
+    if (this.#protocol === 1)
+      await this.#asked('AddPartitionsToTxn', {
+        body: add,
+        codeOf: (answer) => answer.resultsByTopicV3AndBelow[0]?.resultsByPartition[0]?.partitionErrorCode ?? 0,
+      })
     const records = batch.finish({ producerId, producerEpoch, firstSequence: 0, transactional: true, compression: 'none' })
     const topicData = [{ name: topic, partitionData: [{ index: partition, records }] }]
     const produced = await this.#asked('Produce', {
