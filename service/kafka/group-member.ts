@@ -104,6 +104,14 @@ export class GroupMember {
     }
   }
 
+  /** Leaves, and joins anew under another id; nothing where the member has another one already. Never rejects. */
+  async renew(memberId: string, reason: string): Promise<void> {
+    const standing = this.#standing
+    if (standing.memberId !== memberId || standing.ended.aborted) return
+    standing.lose(reason)
+    await this.#leaveGroup(memberId)
+  }
+
   /** The worker makes no progress: the group is to believe that it is gone (P17). */
   suspendHeartbeats(): void {
     this.#heartbeats.suspend()

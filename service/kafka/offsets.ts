@@ -1,5 +1,6 @@
 /** Committed offsets of the group and the ends of partitions. */
 import { errorOf, verdictError } from '../commit/verdict-errors.ts'
+import { ConnectionError } from '../errors.ts'
 import type { Membership } from '../runtime/seam.ts'
 import type { Cluster } from './cluster.ts'
 import { askCoordinator } from './coordinator-request.ts'
@@ -83,7 +84,8 @@ export async function fetchStableOffsets(
 
 /**
  * Commits start positions outside of a transaction, as a member of the group (P11).
- * @throws LostError, FencedError, RetakeError when the membership is not, or no longer, the present one; FatalError.
+ * @throws LostError, FencedError, RetakeError when the membership is not, or no longer, the present one; FatalError; ConnectionError where
+ * it is unknown whether it was done, or may yet be: a broker takes it whenever it comes, as long as the membership is the same.
  */
 export async function commitOffsets(
   cluster: Cluster,
@@ -109,13 +111,13 @@ export async function commitOffsets(
         topics: topicsToCommit(offsets),
       },
       codeOf,
-      // The same positions twice are the same as once: nothing else of this task is committed before they are.
-      unanswered: 'repeat',
+      unanswered: 'throw',
       limits: { withinMs: askWithinMs, ...limits },
     })
     const code = codeOf(answer)
     if (code !== errorCode.NONE) throw errorOf('OffsetCommit', code, { group, generation })
   } catch (error) {
+    if (error instanceof ConnectionError) throw error
     throw verdictError('OffsetCommit', error, { group, generation })
   }
 }

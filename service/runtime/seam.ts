@@ -74,6 +74,8 @@ export type FromWorker =
   | { readonly kind: 'restoring'; readonly task: TaskId; readonly store: string; readonly done: number; readonly total: number }
   /** After the batch that was under way was committed or aborted. */
   | { readonly kind: 'revoked'; readonly revocation: number }
+  /** The membership is to be given up for a new one: something that was sent under it may still arrive, and must not count then. */
+  | { readonly kind: 'renew'; readonly memberId: string; readonly reason: string }
   /** Asks for a heartbeat that is sent after this (P4, P12). */
   | { readonly kind: 'heartbeat?' }
   | { readonly kind: 'rows'; readonly sink: string; readonly lines: readonly string[]; readonly time: number }

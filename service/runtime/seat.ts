@@ -223,6 +223,8 @@ export class Seat {
         return
       case 'revoked':
         return this.#revoked(message.revocation)
+      case 'renew':
+        return void this.#member.renew(message.memberId, message.reason)
       case 'heartbeat?':
         return void this.#answerHeartbeat()
       case 'stopped':

@@ -1,7 +1,7 @@
 /** Where the group begins to read a partition that it never read: resolved and committed before anything is fetched (P11). */
 import { decodeOffsetMetadata, encodeOffsetMetadata } from '../commit/offset-metadata.ts'
 import type { SourcePosition } from '../commit/progress-record.ts'
-import { StoppedError } from '../errors.ts'
+import { ConnectionError, StoppedError } from '../errors.ts'
 import type { TopicMetadata } from '../kafka/cluster.ts'
 import {
   commitOffsets,
@@ -16,13 +16,15 @@ import { type Plan, sourceOf } from '../topology/plan.ts'
 import type { Source } from './stable-offsets.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
 
+const memberlessPauseMs = 1000
+
 export interface Started {
   readonly positions: readonly SourcePosition[]
   /** Per topic, how many partitions it had when the group first read it. */
   readonly partitionsAtStart: ReadonlyMap<string, number>
 }
 
-/** @throws StoppedError when aborted; LostError, RetakeError when this worker may not commit */
+/** @throws StoppedError when aborted, or begun anew under another membership; LostError, RetakeError when this worker may not commit */
 export async function startReading(context: TakingContext, sources: readonly Source[]): Promise<Started> {
   const positions: SourcePosition[] = []
   const partitionsAtStart = new Map<string, number>()
@@ -50,8 +52,22 @@ export async function startReading(context: TakingContext, sources: readonly Sou
   }))
   // Whoever lost the task while it looked around is a member still, or again: its commit would overwrite that of the next owner (P1).
   if (signal.aborted) throw new StoppedError('the start position is for another to commit')
-  await commitOffsets(cluster, group, context.membership(), committed, limitsOf(context))
+  const membership = context.membership()
+  try {
+    await commitOffsets(cluster, group, membership, committed, limitsOf(context))
+  } catch (error) {
+    if (error instanceof ConnectionError) return await newMembership(context, membership.memberId, error)
+    throw error
+  }
   return { positions, partitionsAtStart }
+}
+
+/** A commit that is late would set the group back to where it began: nothing may be committed under this membership any more. */
+async function newMembership({ post, clock, signal }: TakingContext, memberId: string, cause: ConnectionError): Promise<never> {
+  post({ kind: 'renew', memberId, reason: `a start position may still arrive: ${cause.message}` })
+  // The loss of the membership ends this taking.
+  while (!signal.aborted) await clock.sleep(memberlessPauseMs, signal)
+  throw new StoppedError('taken anew under another membership', { cause })
 }
 
 /** −1 where no record is as new. */

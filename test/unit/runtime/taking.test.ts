@@ -474,6 +474,24 @@ describe('P11: where a task begins', () => {
       }))
   }
 
+  for (const kind of ['lose-request', 'lose-answer'] as const) {
+    test(`one whose commit has no answer (${kind}) is committed under another membership, for it may yet arrive`, () =>
+      onBed({ topology: from('earliest') }, async (bed) => {
+        send(bed)
+        const process = bed.start({ instanceId: 'a' })
+        process.wire.plan({ api: 'OffsetCommit', fault: { kind } })
+        await bed.drained('in')
+        const [first] = process.wire.of('OffsetCommit')
+        const [written] = process.wire.of('TxnOffsetCommit')
+        assert.ok(first !== undefined && written !== undefined)
+        const node = first.node
+        const late = await bed.kafka.wire('late').request(node, 'late', 'OffsetCommit', first.body)
+        assert.notEqual(late.topics[0]?.partitions[0]?.errorCode, 0, 'what is late is refused')
+        assert.notEqual(written.body.memberId, first.body.memberId)
+        assert.deepEqual(bed.committed('copy'), bed.committed('in'))
+      }))
+  }
+
   test('a position once resolved holds: what came while nobody ran is processed', () =>
     onBed({ topology: from('latest') }, async (bed) => {
       const first = bed.start({ instanceId: 'a' })
