@@ -361,7 +361,7 @@ class Simulation implements FaultStage, CallStage {
 
   // ── afterwards ──
 
-  /** The last fault is over: everything is there, and every key gets one more record. */
+  /** The last fault is over: everything is there, and every key gets one more record, those of strangers included. */
   #heal(): void {
     this.#isHealing = true
     this.storeAway = 0
@@ -371,7 +371,7 @@ class Simulation implements FaultStage, CallStage {
     for (const process of this.processes) process.ports.heal()
     for (const place of this.scenario.processes.keys())
       if (!this.processes.some((process) => process.place === place)) this.start(place)
-    for (const key of this.scenario.keys) this.cluster.append(key)
+    for (const key of new Set([...this.scenario.keys, ...this.strangers.keys])) this.cluster.append(key)
   }
 
   async #untilAtRest(): Promise<void> {

@@ -14,6 +14,8 @@ export interface Stranger {
   isEnding: boolean
 }
 
+const keyOf = (number: number): string => `z${String.fromCharCode('a'.charCodeAt(0) + number)}`
+
 interface OpenTransaction {
   readonly producerId: number
   readonly producerEpoch: number
@@ -64,10 +66,16 @@ export class Strangers {
   /** Writes one record in a transaction that stays open. */
   begin(): Stranger {
     const number = this.#count++
-    const key = `z${String.fromCharCode('a'.charCodeAt(0) + number)}`
+    const key = keyOf(number)
     const stranger = { name: `stranger-${number}`, key, open: this.#write(`stranger-${number}`, key), isEnding: false }
     this.#there.add(stranger)
     return stranger
+  }
+
+  /** Those of transactions that are over, one way or the other. */
+  get keys(): readonly string[] {
+    const open = new Set([...this.#there].map(({ key }) => key))
+    return Array.from({ length: this.#count }, (_, number) => keyOf(number)).filter((key) => !open.has(key))
   }
 
   /** Keys are two letters, as all are. */
