@@ -396,7 +396,7 @@ function idleBySilence(): () => void {
 }
 
 /** A planted bug has to show within so many schedules. */
-export const schedulesMax = 60
+export const schedulesMax = 100
 
 /** By the rule that was taken out. */
 export const plantedBugs: Readonly<Record<string, Plant>> = {
@@ -432,8 +432,13 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
       store: 'scripted',
       partitions: 1,
       batchRecordsMax: 1000,
+      processes: ['static'],
+      workers: 1,
+      trigger: 'continuous',
       keys: ['aa', 'ab', 'ba', 'bb', 'ca', 'cb'],
-      callFaultRate: 0.3,
+      recordsPerKey: 60,
+      focus: 'apply',
+      callFaultRate: 0.1,
       eventRate: 0.1,
     }),
   },
