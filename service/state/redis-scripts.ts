@@ -2,11 +2,23 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Cluster, Redis } from 'ioredis'
-import { FatalError } from '../errors.ts'
-import { isCount } from '../json-shape.ts'
 import { type RedisKeys, redisKeys } from '../topology/names.ts'
 import { redisError } from './redis-errors.ts'
 import { packKeys, packWrites } from './script-packing.ts'
+import {
+  answer,
+  bucketOf,
+  countOf,
+  integerOf,
+  isBytes,
+  isBytesOrNull,
+  listOf,
+  pairs,
+  type Reply,
+  replyOf,
+  text,
+  unexpected,
+} from './script-replies.ts'
 import { chunkBytesMax, chunkEntriesMax, type CountPage, type ScanPage, type StoreId } from './store-backend.ts'
 import {
   type Acquired,
@@ -51,15 +63,6 @@ const scripts = {
 
 type Argument = string | Buffer | number
 
-/** A script's answer: its code and what follows it. */
-interface Reply {
-  readonly code: number
-  readonly first: unknown
-  readonly second: unknown
-  readonly third: unknown
-  readonly fourth: unknown
-}
-
 export class RedisScripts implements StoreScripts {
   readonly #client: Redis | Cluster
   /** Which scripts were sent whole over this connection, for which store partition, as those of a cluster are on several nodes. */
@@ -79,7 +82,7 @@ export class RedisScripts implements StoreScripts {
     if (reply.code === scriptCode.LOST) return untrusted(text(reply.second))
     const marker = parseMarker(text(reply.second))
     if (marker === null) return untrusted(`its marker can not be read: ${text(reply.second)}`)
-    const call = { script: scripts.acquire, id }
+    const call = { script: scripts.acquire.name, id }
     return {
       epoch,
       marker,
@@ -97,13 +100,13 @@ export class RedisScripts implements StoreScripts {
       [...storeKeys(names), ...buckets.map(names.bucket)],
       [epoch, markerText(at), markerText(orAt), packed, ...buckets],
     )
-    return answer({ script: scripts.load, id }, reply, (call) => listOf(reply.first, isBytesOrNull, call))
+    return answer({ script: scripts.load.name, id }, reply, (call) => listOf(reply.first, isBytesOrNull, call))
   }
 
   async counts(id: StoreId, { epoch, at, after }: CountRequest): Promise<Answer<CountPage>> {
     const args = [epoch, markerText(at), after?.toString('hex') ?? '', chunkEntriesMax]
     const reply = await this.#run(scripts.counts, id, storeKeys(redisKeys(id)), args)
-    return answer({ script: scripts.counts, id }, reply, (call) => {
+    return answer({ script: scripts.counts.name, id }, reply, (call) => {
       const [names, counts] = [listOf(reply.first, isBytes, call), listOf(reply.second, isBytes, call)]
       const buckets = names.map((name, i) => ({ bucket: bucketOf(name, call), entries: countOf(text(counts[i]), call) }))
       return { keyed: countOf(reply.third, call), buckets }
@@ -116,7 +119,7 @@ export class RedisScripts implements StoreScripts {
     const keys = [...storeKeys(names), ...(bucket === null ? [] : [names.bucket(name)])]
     const args = [epoch, markerText(at), markerText(orAt), name, cursor ?? '0', entriesMax, chunkBytesMax]
     const reply = await this.#run(scripts.scan, id, keys, args)
-    return answer({ script: scripts.scan, id }, reply, (call) => {
+    return answer({ script: scripts.scan.name, id }, reply, (call) => {
       const next = text(reply.first)
       if (!/^\d+$/.test(next)) throw unexpected(call, reply.first)
       return { entries: pairs(listOf(reply.second, isBytes, call)), cursor: next === '0' ? null : next }
@@ -129,12 +132,12 @@ export class RedisScripts implements StoreScripts {
     const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
     const facts = [leaderEpoch ?? '', agoMs ?? '']
     const args = [epoch, markerText(from), markerText(to), ...facts, packed, ...buckets]
-    return answer({ script: scripts.apply, id }, await this.#run(scripts.apply, id, keys, args), () => null)
+    return answer({ script: scripts.apply.name, id }, await this.#run(scripts.apply, id, keys, args), () => null)
   }
 
   async confirm(id: StoreId, { epoch, at, agoMs }: ConfirmRequest): Promise<Answer<null>> {
     const reply = await this.#run(scripts.confirm, id, storeKeys(redisKeys(id)), [epoch, markerText(at), agoMs])
-    return answer({ script: scripts.confirm, id }, reply, () => null)
+    return answer({ script: scripts.confirm.name, id }, reply, () => null)
   }
 
   /** Each call deletes what the one before named: as many calls as the store has buckets, by `rebuildBucketsMax`. */
@@ -145,7 +148,7 @@ export class RedisScripts implements StoreScripts {
     for (;;) {
       const keys = [...storeKeys(names), ...buckets.map(names.bucket)]
       const reply = await this.#run(scripts.rebuild, id, keys, [epoch, marker, leaderEpoch, rebuildBucketsMax, ...buckets])
-      const call = { script: scripts.rebuild, id }
+      const call = { script: scripts.rebuild.name, id }
       if (reply.code !== scriptCode.MORE) return answer(call, reply, () => null)
       buckets = listOf(reply.first, isBytes, call).map(text)
       if (buckets.length === 0) throw unexpected(call, reply.first)
@@ -164,22 +167,19 @@ export class RedisScripts implements StoreScripts {
     const use = `${name} ${keys[0]}`
     const wasSent = this.#sent.has(use)
     this.#sent.add(use)
+    const failure = (error: unknown) => {
+      const { store, partition } = id
+      return redisError(error, `run ${name} for store ${store} of partition ${partition}`, { store, partition })
+    }
     try {
       return replyOf(await (wasSent ? this.#call('EVALSHA', sha, keys, args) : this.#call('EVAL', source, keys, args)))
     } catch (error) {
-      if (!isMissingScript(error))
-        throw redisError(error, `run ${name} for store ${id.store} of partition ${id.partition}`, {
-          store: id.store,
-          partition: id.partition,
-        })
+      if (!isMissingScript(error)) throw failure(error)
     }
     try {
       return replyOf(await this.#call('EVAL', source, keys, args))
     } catch (error) {
-      throw redisError(error, `run ${name} for store ${id.store} of partition ${id.partition}`, {
-        store: id.store,
-        partition: id.partition,
-      })
+      throw failure(error)
     }
   }
 
@@ -191,79 +191,3 @@ export class RedisScripts implements StoreScripts {
 const storeKeys = (names: RedisKeys): string[] => [names.meta, names.entries, names.buckets]
 
 const isMissingScript = (error: unknown): boolean => error instanceof Error && error.message.startsWith('NOSCRIPT')
-
-const text = (value: unknown): string => (Buffer.isBuffer(value) ? value.toString() : String(value))
-
-function replyOf(reply: unknown): Reply {
-  if (!Array.isArray(reply) || typeof reply[0] !== 'number') throw new Error(`ERR a script answered ${shown(reply)}`)
-  return {
-    code: reply[0],
-    first: reply[1] as unknown,
-    second: reply[2] as unknown,
-    third: reply[3] as unknown,
-    fourth: reply[4] as unknown,
-  }
-}
-
-interface Call {
-  readonly script: Script
-  readonly id: StoreId
-}
-
-function listOf<T>(value: unknown, is: (element: unknown) => element is T, call: Call): readonly T[] {
-  if (!Array.isArray(value) || !value.every(is)) throw unexpected(call, value)
-  return value
-}
-
-const isBytes = (value: unknown): value is Buffer => Buffer.isBuffer(value)
-const isBytesOrNull = (value: unknown): value is Buffer | null => value === null || Buffer.isBuffer(value)
-
-function integerOf(value: unknown, call: Call): number {
-  if (!Number.isSafeInteger(value)) throw unexpected(call, value)
-  return Number(value)
-}
-
-function countOf(value: unknown, call: Call): number {
-  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
-  if (!isCount(count)) throw unexpected(call, value)
-  return count
-}
-
-/** Its name is the hex digits of its 8 bytes. */
-function bucketOf(name: Buffer, call: Call): Buffer {
-  const digits = text(name)
-  if (!/^[0-9a-f]{16}$/.test(digits)) throw unexpected(call, digits)
-  return Buffer.from(digits, 'hex')
-}
-
-const shownBytes = 200
-
-/** Our scripts answer nothing else: what is there is no Redis, or an answer to somebody else. */
-const unexpected = ({ script: { name }, id: { store, partition } }: Call, value: unknown): FatalError =>
-  new FatalError(
-    `Redis answered ${name} for store ${store} of partition ${partition} with what the script never returns: ${shown(value)}`,
-    { fields: { store, partition } },
-  )
-
-const shown = (value: unknown): string => String(JSON.stringify(value)).slice(0, shownBytes)
-
-/** Keys and values that come in turn. */
-function pairs(flat: readonly Buffer[]): ScanPage['entries'] {
-  const entries: { readonly key: Buffer; readonly value: Buffer }[] = []
-  for (let i = 0; i + 1 < flat.length; i += 2) entries.push({ key: flat[i]!, value: flat[i + 1]! })
-  return entries
-}
-
-/** `value` reads what follows the code OK. */
-function answer<T>(call: Call, reply: Reply, value: (call: Call) => T): Answer<T> {
-  switch (reply.code) {
-    case scriptCode.OK:
-      return { code: scriptCode.OK, value: value(call) }
-    case scriptCode.FENCED:
-      return { code: scriptCode.FENCED, epoch: text(reply.first) }
-    case scriptCode.LOST:
-      return { code: scriptCode.LOST, reason: text(reply.first) }
-    default:
-      throw unexpected(call, reply)
-  }
-}
