@@ -1,7 +1,4 @@
-/**
- * Bounds for avsc's readers: they believe every count and every length, look for the end of the bytes when all is read, and so fill the
- * memory with what a damaged count announces, or go back for ever by a negative length.
- */
+/** Bounds for avsc's readers: they believe every count, look for the end of the bytes when all is read, and so fill the memory before. */
 
 /** A place in bytes that are read; behind their end there are zeroes. */
 interface Tap {
@@ -28,7 +25,7 @@ const emptyElementsMax = 100
 
 const seen = new WeakSet<object>()
 
-/** Makes the readers of `type`, and of the types that it is made of, throw a TypeError where a count or a length cannot be right. */
+/** Makes the readers of `type`, and of the types that it is made of, throw a TypeError where a count cannot be right. */
 export function boundReads(type: object): void {
   if (seen.has(type)) return
   seen.add(type)
@@ -52,10 +49,6 @@ function boundClass(type: AvscType): void {
       readers._read = readMap
       readers._skip = readMap
       break
-    case 'string':
-    case 'bytes':
-      readers._read = movingOn(readers._read)
-      readers._skip = movingOn(readers._skip)
   }
 }
 
@@ -70,9 +63,8 @@ function readArray(this: AvscType, tap: Tap): unknown[] {
 function readMap(this: AvscType, tap: Tap): Record<string, unknown> {
   const { valuesType } = this
   const values: Record<string, unknown> = {}
-  const readKey = movingOn(() => tap.readString())
   eachElement(tap, () => {
-    const key = readKey.call(this, tap)
+    const key = tap.readString()
     values[key] = valuesType?._read(tap)
   })
   return values
@@ -81,7 +73,6 @@ function readMap(this: AvscType, tap: Tap): Record<string, unknown> {
 /** Blocks with their count in front, the last one of none; behind a negative count stands the size of the block. */
 function eachElement(tap: Tap, read: () => void): void {
   for (;;) {
-    const start = tap.pos
     let count = tap.readLong()
     if (count === 0) return
     if (count < 0) {
@@ -90,18 +81,5 @@ function eachElement(tap: Tap, read: () => void): void {
     }
     if (!(count <= tap.buf.length - tap.pos + emptyElementsMax)) throw new TypeError(`a block of ${count} elements is cut short`)
     while (count--) read()
-    if (tap.pos <= start) throw backwards()
   }
 }
-
-/** What has a length in front of it takes a byte at least. */
-function movingOn<T>(read: (this: AvscType, tap: Tap) => T): (this: AvscType, tap: Tap) => T {
-  return function (tap) {
-    const start = tap.pos
-    const value = read.call(this, tap)
-    if (tap.pos <= start) throw backwards()
-    return value
-  }
-}
-
-const backwards = () => new TypeError('a length is negative')

@@ -62,7 +62,7 @@ export function damaged(bytes: Buffer, all: readonly Damage[], from = 0): Buffer
 export const noise = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes))
 
 /** Far more than any decoder takes, on a machine that is busy; a loop without an end is ended by the phase. */
-const slowMs = 5_000
+const slowMs = 20_000
 
 /** Counts what came of inputs, so that a run tells whether both sides of a decoder were met. */
 export class Outcomes {
