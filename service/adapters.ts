@@ -20,7 +20,8 @@ export function openKafkaWire(configuration: Configuration, clientId: string, lo
 export async function openBackend(configuration: Configuration, log: Log): Promise<StoreBackend> {
   const url = redisAddress(configuration)
   if (url === null) return new MemoryStoreBackend()
-  const redis = new RedisStoreBackend({ url, log, clock: systemClock, commandTimeoutMs: configuration.redis.commandTimeoutMs })
+  const { ca, commandTimeoutMs } = configuration.redis
+  const redis = new RedisStoreBackend({ url, ...(ca === null ? {} : { ca }), log, clock: systemClock, commandTimeoutMs })
   await redis.connect()
   return redis
 }

@@ -1,5 +1,6 @@
 /** Configuration: defaults, then files, then the environment, then flags; checked as a whole before anything starts. */
 import { join } from 'node:path'
+import { withPassword } from './config/redis-url.ts'
 import { type Check, resolve } from './config/resolve.ts'
 import type { Configuration } from './config/settings.ts'
 import { fromEnvironment, fromFile, fromTree, type Layer } from './config/sources.ts'
@@ -43,9 +44,7 @@ export const defaultConfiguration: Configuration = resolve([])
 /** `redis.url` with the password in it, as a client takes it; null without a Redis. Not to be printed. */
 export function redisAddress({ redis }: Configuration): string | null {
   if (redis.url === null || redis.password === null) return redis.url
-  const url = new URL(redis.url)
-  url.password = redis.password
-  return url.href
+  return withPassword(redis.url, redis.password)
 }
 
 /** The schema registry with who asks it; null without one. Not to be printed. */

@@ -1,4 +1,5 @@
 /** From layers of given values to one checked configuration, or to the list of everything that is wrong with them. */
+import { isSecure, passwordIn, withPassword } from './redis-url.ts'
 import { readFileSync } from 'node:fs'
 import { ConfigurationError } from '../errors.ts'
 import { redacted } from './redact.ts'
@@ -75,7 +76,9 @@ function contradictions({ kafka, redis, schemaRegistry }: Configuration): string
       `kafka.heartbeatIntervalMs: must be at most a third of kafka.sessionTimeoutMs (${kafka.sessionTimeoutMs}), is ${kafka.heartbeatIntervalMs}`,
     )
   if (kafka.replicationFactor === 0) defects.push('kafka.replicationFactor: must be −1 or at least 1, is 0')
-  if (redis.url !== null && redis.password !== null && new URL(redis.url).password !== '')
+  if (redis.ca !== null && (redis.url === null || !isSecure(redis.url)))
+    defects.push('redis.ca: needs a redis.url with TLS, which begins with rediss')
+  if (redis.url !== null && redis.password !== null && passwordIn(redis.url) !== '')
     defects.push('redis.url, redis.password: both hold a password; give it once')
   if ((schemaRegistry.username === null) !== (schemaRegistry.password === null))
     defects.push('schemaRegistry.username and schemaRegistry.password: need each other')
@@ -89,11 +92,10 @@ function contradictions({ kafka, redis, schemaRegistry }: Configuration): string
 /** A password in the URL moves to `redis.password`, so that no secret stands where it might be printed. */
 function withoutPasswordInUrl(configuration: Configuration): Configuration {
   if (configuration.redis.url === null) return configuration
-  const url = new URL(configuration.redis.url)
-  if (url.password === '') return configuration
-  const password = decodeURIComponent(url.password)
-  url.password = ''
-  return { ...configuration, redis: { ...configuration.redis, url: url.href, password } }
+  const password = passwordIn(configuration.redis.url)
+  if (password === '') return configuration
+  const url = withPassword(configuration.redis.url, '')
+  return { ...configuration, redis: { ...configuration.redis, url, password } }
 }
 
 type Branch = { [key: string]: unknown }

@@ -92,6 +92,11 @@ export function maybeUrl(protocols: readonly string[], help: string): Setting<st
   return setting(z.nullable(z.string().refine(matches)), expects, { default: null, help })
 }
 
+/** Text that `matches`; `expects` says what that is. */
+export function maybeMatching(matches: (text: string) => boolean, expects: string, help: string): Setting<string | null> {
+  return setting(z.nullable(z.string().refine(matches)), expects, { default: null, help })
+}
+
 export const word = (fallback: Fallback<string>) => setting(z.string().min(1), 'text', fallback)
 
 export function maybeText(help: string, extra: Extra = {}): Setting<string | null> {

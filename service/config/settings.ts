@@ -1,9 +1,11 @@
 /** Every configuration key there is, with its kind, its default and a sentence: the one list that names, help and checks read. */
+import { isRedisUrl, redisSchemes } from './redis-url.ts'
 import {
   addresses,
   byteCount,
   flag,
   integer,
+  maybeMatching,
   maybeName,
   maybeOneOf,
   maybeText,
@@ -54,7 +56,12 @@ export const settings = {
     replicationFactor: integer([-1, 32_767], { default: -1, help: 'Of internal topics; −1: the broker’s default.' }),
   },
   redis: {
-    url: maybeUrl(['redis:', 'rediss:'], 'Where state is kept; default: in memory, rebuilt from the changelog after a restart.'),
+    url: maybeMatching(
+      isRedisUrl,
+      `a URL that begins with ${redisSchemes.map((scheme) => `${scheme}://`).join(', ')}`,
+      'Where state is kept; default: in memory, rebuilt from the changelog after a restart.',
+    ),
+    ca: maybeText('Certificate authority of Redis, PEM; default: those of the system.', { fromFile: true }),
     password: maybeText('Password for Redis.', { secret: true }),
     commandTimeoutMs: milliseconds(100, { default: 2_000, help: 'A command without an answer for this long is asked again.' }),
   },

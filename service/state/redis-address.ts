@@ -8,9 +8,9 @@ export interface RedisNode {
 export interface RedisCredentials {
   readonly username?: string
   readonly password?: string
-  readonly tls?: object
 }
-export type RedisAddress =
+/** With `secure`, all of it by TLS. */
+export type RedisAddress = { readonly secure: boolean } & (
   | { readonly kind: 'single'; readonly url: string }
   | { readonly kind: 'cluster'; readonly nodes: readonly RedisNode[]; readonly credentials: RedisCredentials }
   | {
@@ -19,6 +19,7 @@ export type RedisAddress =
       readonly master: string
       readonly credentials: RedisCredentials
     }
+)
 
 const shape = /^redis(s)?(?:-(cluster|sentinel))?:\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*))?$/
 
@@ -26,16 +27,17 @@ const shape = /^redis(s)?(?:-(cluster|sentinel))?:\/\/(?:([^@/]*)@)?([^/]+)(?:\/
 export function redisAddress(url: string): RedisAddress {
   const match = shape.exec(url)
   if (match === null) throw refusal()
-  const [, secure, kind, login, hosts = '', path = ''] = match
+  const [, s, kind, login, hosts = '', path = ''] = match
+  const secure = s !== undefined
   if (kind === undefined) {
     if (!URL.canParse(url)) throw refusal()
-    return { kind: 'single', url }
+    return { kind: 'single', url, secure }
   }
-  const credentials = { ...(login === undefined ? {} : credentialsOf(login)), ...(secure === undefined ? {} : { tls: {} }) }
+  const credentials = login === undefined ? {} : credentialsOf(login)
   const nodes = hosts.split(',').map((host) => nodeOf(host, kind === 'cluster' ? 6379 : 26379))
-  if (kind === 'cluster') return { kind: 'cluster', nodes, credentials }
+  if (kind === 'cluster') return { kind: 'cluster', nodes, credentials, secure }
   if (path === '') throw refusal()
-  return { kind: 'sentinel', nodes, master: path, credentials }
+  return { kind: 'sentinel', nodes, master: path, credentials, secure }
 }
 
 function credentialsOf(login: string): RedisCredentials {

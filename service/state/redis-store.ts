@@ -12,6 +12,8 @@ import { ScriptBackend } from './script-backend.ts'
 export interface RedisStoreOptions {
   /** `redis://[user:password@]host:port[/db]` or `rediss://…`; `redis-cluster://host:port,…`; `redis-sentinel://host:port,…/master`. */
   readonly url: string
+  /** Certificate authority, PEM, for TLS; default: those of the system. */
+  readonly ca?: string
   readonly log: Log
   readonly clock: Clock
   /** After so many milliseconds without an answer a command has failed; its outcome is unknown. */
@@ -75,7 +77,7 @@ export class RedisStoreBackend extends ScriptBackend {
 }
 
 /** Nothing is queued while there is no connection, and nothing is sent twice: only the caller knows whether it may be (P12). */
-function clientOf({ url, commandTimeoutMs }: RedisStoreOptions): Redis | Cluster {
+function clientOf({ url, ca, commandTimeoutMs }: RedisStoreOptions): Redis | Cluster {
   const retryStrategy = (times: number): number => Math.min(50 * 2 ** Math.min(times - 1, 10), reconnectMsMax)
   const options = {
     lazyConnect: true,
@@ -89,13 +91,16 @@ function clientOf({ url, commandTimeoutMs }: RedisStoreOptions): Redis | Cluster
     retryStrategy,
   }
   const address = redisAddress(url)
+  const tls = address.secure ? { tls: ca === undefined ? {} : { ca } } : {}
   switch (address.kind) {
     case 'single':
-      return new Redis(address.url, options)
+      return new Redis(address.url, { ...options, ...tls })
     case 'sentinel':
       return new Redis({
         ...options,
         ...address.credentials,
+        // By default it speaks to both in plain text, whatever is in `tls`.
+        ...(address.secure ? { ...tls, enableTLSForSentinelMode: true, sentinelTLS: tls.tls ?? {} } : {}),
         sentinels: address.nodes.map((node) => ({ ...node })),
         name: address.master,
       })
@@ -106,7 +111,7 @@ function clientOf({ url, commandTimeoutMs }: RedisStoreOptions): Redis | Cluster
           lazyConnect: true,
           enableOfflineQueue: false,
           clusterRetryStrategy: retryStrategy,
-          redisOptions: { ...options, ...address.credentials },
+          redisOptions: { ...options, ...address.credentials, ...tls },
         },
       )
   }

@@ -204,4 +204,22 @@ suite('secrets', () => {
     assert.deepEqual(kafkaSecurity(load(environment)), { ssl: { ca: 'PEM' }, sasl })
     assert.equal(redisAddress(load({ CAUDAL_REDIS_URL: 'redis://a:1', CAUDAL_REDIS_PASSWORD: 'p@ss' })), 'redis://:p%40ss@a:1')
   })
+
+  test('a Redis may be a cluster or behind sentinels, by TLS with an authority of its own', () => {
+    for (const [url, shown] of [
+      ['rediss-cluster://me:p%40ss@a:7000,b,[::1]:7002', 'rediss-cluster://me@a:7000,b,[::1]:7002'],
+      ['redis-sentinel://:p%40ss@a,b:1/main', 'redis-sentinel://a,b:1/main'],
+    ] as const) {
+      const configuration = load({ CAUDAL_REDIS_URL: url })
+      assert.equal(printable(configuration)['redis.url'], shown)
+      assert.equal(configuration.redis.password, 'p@ss')
+      assert.equal(redisAddress(configuration), url)
+    }
+    const secured = { CAUDAL_REDIS_URL: 'rediss://a:1', CAUDAL_REDIS_CA_FILE: write('ca.pem', 'PEM') }
+    assert.equal(load(secured).redis.ca, 'PEM')
+    assert.match(defectsOf(() => load({ CAUDAL_REDIS_URL: 'redis://a', CAUDAL_REDIS_CA: 'PEM' })).join(), /redis\.ca: needs/)
+    const twice = { CAUDAL_REDIS_URL: 'redis-cluster://:one@a', CAUDAL_REDIS_PASSWORD: 'two' }
+    assert.match(defectsOf(() => load(twice)).join(), /both hold a password/)
+    assert.match(defectsOf(() => load({ CAUDAL_REDIS_URL: 'redis-ring://a' })).join(), /begins with redis:\/\/.*rediss-sentinel/)
+  })
 })

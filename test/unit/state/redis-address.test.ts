@@ -5,7 +5,7 @@ import { redisAddress } from '../../../service/state/redis-address.ts'
 
 it('one server is its URL', () => {
   for (const url of ['redis://localhost:6379', 'rediss://user:pass@example.org:1/2', 'redis://[::1]:6379'])
-    assert.deepEqual(redisAddress(url), { kind: 'single', url })
+    assert.deepEqual(redisAddress(url), { kind: 'single', url, secure: url.startsWith('rediss') })
 })
 
 it('a cluster is a list of nodes', () => {
@@ -17,6 +17,7 @@ it('a cluster is a list of nodes', () => {
       { host: '::1', port: 7002 },
     ],
     credentials: {},
+    secure: false,
   })
 })
 
@@ -28,7 +29,8 @@ it('sentinels know a master by its name', () => {
       { host: 'b', port: 1 },
     ],
     master: 'main',
-    credentials: { username: 'user', password: 'p@ss', tls: {} },
+    credentials: { username: 'user', password: 'p@ss' },
+    secure: true,
   })
 })
 
