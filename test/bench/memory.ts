@@ -1,5 +1,5 @@
 /** Whether a process with many keys grows: resident memory, and the heap behind full collections, from minute to minute of steady input. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../service/clock.ts'
@@ -92,7 +92,7 @@ async function watch(
     await traffic
     await caudal.stop()
   }
-  const heap = heapByMinute(readFileSync(notes, 'utf8'), begin, minutes)
+  const heap = heapByMinute(existsSync(notes) ? readFileSync(notes, 'utf8') : '', begin, minutes)
   rmSync(folder, { recursive: true })
   return { name, resident, heap, loadAverage: loadAverage() }
 }
@@ -106,8 +106,8 @@ function residentBytes(pid: number): number {
 
 function heapByMinute(text: string, begin: number, minutes: number): readonly number[] {
   const notes = text
-    .trim()
     .split('\n')
+    .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as HeapNote)
     .filter(({ thread }) => thread !== mainThread)
   return Array.from({ length: minutes }, (_, minute) => {

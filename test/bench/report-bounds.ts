@@ -50,7 +50,7 @@ export function memoryTable(results: readonly MemoryResult[]): string {
         `${name}: ${what}`,
         ...[first, last, Math.max(...values)].map((bytes) => (bytes / 2 ** 20).toFixed(1)),
         `${(100 * growth).toFixed(1)} %`,
-        growth <= growthMax ? 'pass' : 'miss',
+        Number.isNaN(growth) ? 'no full collection' : growth <= growthMax ? 'pass' : 'miss',
         loadAverage.toFixed(1),
       ]
     }),
