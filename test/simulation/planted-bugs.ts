@@ -206,6 +206,15 @@ const keepingEpoch = (inner: Wire): Wire =>
     return Promise.resolve({ throttleTimeMs: 0, errorCode: errorCode.NONE, producerId, producerEpoch })
   })
 
+/** What is open is ended by EndTxn, whose markers carry the present epoch; the next one begins behind that. */
+const abortingInEpoch = (inner: Wire): Wire =>
+  intercepted(inner, (request) => {
+    const { transactionalId, producerId = -1, producerEpoch = -1 } = request.body as RequestOf<'InitProducerId'>
+    if (request.api !== 'InitProducerId' || producerId < 0 || transactionalId === null) return undefined
+    const aborting = request.send('EndTxn', { transactionalId, producerId, producerEpoch, committed: false })
+    return aborting.then(() => request.send('InitProducerId', request.body as RequestOf<'InitProducerId'>))
+  })
+
 /** The next transaction begins beside the end of the last one. */
 const withoutAwaiting = (commit: TransactionalProducer['commit']) =>
   function (this: TransactionalProducer): Promise<void> {
@@ -482,6 +491,15 @@ export const plantedBugs: Readonly<Record<string, Plant>> = {
     scenario: withFaults(['lost-answer', 'lost-request', 'crash'], { callFaultRate: 0.06, topology: 'repartition-and-count' }),
   },
   'epoch not renewed after an error': { wire: keepingEpoch, scenario: withFaults(['lost-answer', 'lost-request']) },
+  'protocol 1: epoch not renewed after an error': {
+    wire: keepingEpoch,
+    scenario: withFaults(['lost-answer', 'lost-request'], { transactionProtocol: 1 }),
+  },
+  'protocol 1: aborted before the epoch is renewed': {
+    wire: abortingInEpoch,
+    // Brokers that verify are a second line of defence.
+    scenario: withOnlyFaults(['late-effect'], { transactionProtocol: 1, verifiesPartitions: false, callFaultRate: 0.06 }),
+  },
   'InitProducerId(-1) after a lost answer': {
     wire: changing('InitProducerId', (body) => ({ ...body, producerId: -1, producerEpoch: -1 })),
     scenario: withFaults(['lost-answer', 'twin'], { ...twoProcesses, callFaultRate: 0.06 }),
