@@ -51,7 +51,8 @@ export class GroupJoin {
   async attempt(): Promise<Joined | null> {
     const standing = this.#standing
     standing.enter('joining')
-    const { tasks: announced, generation: previousGeneration, losses } = standing
+    // The last one that it took tasks over in: one that it was only counted into may never have been, and its number comes again.
+    const { tasks: announced, tasksGeneration: previousGeneration, losses } = standing
     const answer = await this.#joinGroup(announced)
     // Lost while the request was out: it named tasks that are gone. The next one names none.
     if (answer === null || losses !== standing.losses) return null

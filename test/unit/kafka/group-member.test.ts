@@ -6,6 +6,7 @@ import { GroupMember, type GroupMemberOptions } from '../../../service/kafka/gro
 import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
 import { silentLog } from '../../../service/log.ts'
 import type { Membership } from '../../../service/runtime/seam.ts'
+import { coordinatorPartition, offsetsTopic } from '../../../service/memory/topics.ts'
 import { parseTaskId, type TaskId, taskId } from '../../../service/task-id.ts'
 import { Bed, eventually, type FaultWire } from './bed.ts'
 
@@ -115,6 +116,29 @@ describe('GroupMember', () => {
     assert.deepEqual(one.losses, [])
     await two.end()
     await has(one, 4)
+    await one.end()
+  })
+
+  test('P1: a generation that the coordinator lost on its move comes again under its number, and is a step like any other', async (t) => {
+    const { memory } = bed
+    if (memory === null) return t.skip('a broker of its own has no coordinator to move')
+    const topic = await bed.topic('rolled-back', 4)
+    const one = new Worker(bed, topic, 'one').start()
+    await has(one, 4)
+    const [generation, previous] = [one.membership?.generation ?? 0, one.generations.length]
+    // The answer to JoinGroup is there, and no assignment is written: the next coordinator knows the generation before.
+    one.wire.fault = ({ api }) => {
+      if (api !== 'SyncGroup') return 'pass'
+      one.wire.fault = () => 'pass'
+      memory.moveLeader(offsetsTopic, coordinatorPartition(topic, 5), 1)
+      return 'pass'
+    }
+    const two = new Worker(bed, topic, 'two').start()
+    await eventually('it has taken the step', () => one.generations.length > previous)
+    const step = one.generations[previous]
+    assert.deepEqual([step?.previous, step?.generation, step?.kept.length], [generation, generation + 1, 4])
+    assert.deepEqual(one.losses, [])
+    await two.end()
     await one.end()
   })
 
