@@ -20,7 +20,12 @@ export interface GroupEvents {
     readonly members: number
   }): void
   /** The member went from generation `previous` to that of `membership`, and named `kept` as owned on the way (P1). Comes before `assigned` and `revoke`. */
-  generation(change: { readonly membership: Membership; readonly previous: number; readonly kept: readonly TaskId[] }): void
+  generation(change: {
+    readonly membership: Membership
+    readonly previous: number
+    readonly kept: readonly TaskId[]
+    readonly liveIds: readonly string[]
+  }): void
   /** A barrier: resolves when the batch that holds these tasks is committed or aborted. Others get them only then. */
   revoke(tasks: readonly TaskId[]): Promise<void>
   /** The membership is gone, and all tasks with it; the member joins anew by itself. */
@@ -139,7 +144,7 @@ export class GroupMember {
     const membership = { generation, memberId, instanceId }
     this.#join.succeeded()
     if (previousGeneration !== outsideGeneration && previousGeneration !== generation)
-      events.generation({ membership, previous: previousGeneration, kept: announced })
+      events.generation({ membership, previous: previousGeneration, kept: announced, liveIds: assignment.liveIds })
     const revoked = announced.filter((task) => !assignment.tasks.includes(task))
     if (revoked.length > 0) {
       standing.enter('revoking')

@@ -50,11 +50,20 @@ export async function openTransactions(
   return [...found, ...hanging]
 }
 
+export interface FenceLimits extends AskLimits {
+  /** Called before each request: throws where the writer is not to be fenced any more. */
+  readonly guard?: () => void
+}
+
 /** InitProducerId(−1) on somebody else's transactional id: its transaction is aborted, its producer fenced, when this resolves. */
-export async function fenceTransaction(cluster: Cluster, transactionalId: string, limits?: AskLimits): Promise<void> {
+export async function fenceTransaction(
+  cluster: Cluster,
+  transactionalId: string,
+  { guard = () => {}, ...limits }: FenceLimits = {},
+): Promise<void> {
   // CONCURRENT_TRANSACTIONS until the abort's markers are written: milliseconds.
   const patience = { withinMs: askWithinMs, firstPauseMs: 5, pauseMsMax: 50, ...limits }
-  await initProducerId(cluster, { transactionalId, timeoutMs: 10_000, expected: nobody, limits: patience, purpose })
+  await initProducerId(cluster, { transactionalId, timeoutMs: 10_000, expected: nobody, limits: patience, purpose, guard })
 }
 
 /** The partition of `__consumer_offsets` that holds the group's offsets: where a transaction hangs if they are unstable. */

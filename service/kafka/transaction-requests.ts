@@ -31,13 +31,15 @@ export interface Initialisation {
   /** Who has the id: another one has it → FencedError. `nobody` → whoever has it is fenced. */
   readonly expected: ProducerIdentity
   readonly limits: RetryLimits
+  /** Called before each request; what it throws ends them. */
+  readonly guard?: () => void
   /** The connection's name; whoever must not wait for a producer's own requests has another. Default `transaction`. */
   readonly purpose?: string
 }
 
 /** The new identity; what was open under the id is aborted. @throws FencedError, RetakeError, FatalError. */
 export async function initProducerId(cluster: Cluster, initialisation: Initialisation): Promise<ProducerIdentity> {
-  const { transactionalId, timeoutMs, expected, limits, purpose = transactionPurpose } = initialisation
+  const { transactionalId, timeoutMs, expected, limits, guard = () => {}, purpose = transactionPurpose } = initialisation
   try {
     const { producerId, producerEpoch, ...answer } = await askCoordinator(cluster, {
       kind: 'transaction',
@@ -48,6 +50,7 @@ export async function initProducerId(cluster: Cluster, initialisation: Initialis
       codeOf: (found) => found.errorCode,
       // The coordinator knows the epoch before the present one, and answers a repeat with the present one.
       unanswered: 'repeat',
+      guard,
       limits,
       timeoutMs,
     })

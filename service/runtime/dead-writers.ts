@@ -1,5 +1,6 @@
 /** Frees what an open transaction of a dead writer holds back, in milliseconds instead of its time-out (P9). */
 import type { Clock } from '../clock.ts'
+import { StoppedError } from '../errors.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { fenceTransaction, openTransactions } from '../kafka/hanging-transactions.ts'
 import type { Log } from '../log.ts'
@@ -44,15 +45,24 @@ export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stu
   stuck.behind?.by(open)
   for (const { transactionalId, state } of open) {
     if (state !== 'Ongoing' || transactionalId === null || context.transactionalIds.includes(transactionalId)) continue
-    const dead = transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
-    if (!dead && !stuck.ownChangelog) continue
+    const isDead = () => transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
+    if (!isDead() && !stuck.ownChangelog) continue
     // Given up meanwhile: the transaction may be that of the next owner.
     if (signal.aborted) return fenced
+    // Or it came back to life while its coordinator was looked for.
+    const guard = () => {
+      if (signal.aborted || (!isDead() && !stuck.ownChangelog)) throw new StoppedError(`${transactionalId} is alive again`)
+    }
     context.log.warn(
       { transactionalId, topic: stuck.topic, partition: stuck.partition },
       'fencing the open transaction of a dead writer',
     )
-    await fenceTransaction(cluster, transactionalId, limits)
+    try {
+      await fenceTransaction(cluster, transactionalId, { ...limits, guard })
+    } catch (error) {
+      if (error instanceof StoppedError) return fenced
+      throw error
+    }
     fenced = true
   }
   return fenced

@@ -40,6 +40,7 @@ export class MembershipView {
 
   moved(message: GenerationStep): void {
     this.#step = message
+    this.#liveIds = message.liveIds
     if (this.#current !== null) this.#current = { ...this.#current, membership: message.membership }
   }
 

@@ -19,7 +19,14 @@ export type ToWorker =
       readonly liveIds: readonly string[]
     }
   /** The member went to a new generation and named `kept` as owned in its JoinGroup (P1's exception). */
-  | { readonly kind: 'generation'; readonly membership: Membership; readonly previous: number; readonly kept: readonly TaskId[] }
+  | {
+      readonly kind: 'generation'
+      readonly membership: Membership
+      readonly previous: number
+      readonly kept: readonly TaskId[]
+      /** As of an assignment, which comes only when revoked tasks were given up. */
+      readonly liveIds: readonly string[]
+    }
   /** `revocation`: its number, to be answered with. */
   | { readonly kind: 'revoke'; readonly revocation: number; readonly tasks: readonly TaskId[] }
   | { readonly kind: 'lost'; readonly reason: string }

@@ -11,7 +11,13 @@ const own = 'app.me.0'
 const ownSecond = 'app.me.0.b'
 const changelog = 'app-total-changelog'
 
-const free = async (bed: ProcessBed, where: 'offsets' | 'changelog', stuckForMs = patienceMs) => {
+const live = ['app.live.0', 'app.live.0.b', own, ownSecond]
+
+const free = async (
+  bed: ProcessBed,
+  where: 'offsets' | 'changelog',
+  { stuckForMs = patienceMs, liveIds = () => live }: { stuckForMs?: number; liveIds?: () => readonly string[] } = {},
+) => {
   bed.clock.advanceMonotonic(1000)
   const place = where === 'offsets' ? await groupOffsetsPartition(bed.cluster, application) : { topic: changelog, partition: 0 }
   const freeing = freeFromDeadWriters(
@@ -22,7 +28,7 @@ const free = async (bed: ProcessBed, where: 'offsets' | 'changelog', stuckForMs 
       clock: bed.clock,
       log: silentLog,
       progress: () => {},
-      liveIds: () => ['app.live.0', 'app.live.0.b', own, ownSecond],
+      liveIds,
       signal: new AbortController().signal,
     },
     { ...place, since: bed.clock.monotonic() - stuckForMs, ownChangelog: where === 'changelog' },
@@ -65,10 +71,19 @@ describe('the open transaction', () => {
       }))
   }
 
+  test('of a writer that is announced anew while its coordinator is looked for is left', () =>
+    onBed({ topology: numbers }, async (bed) => {
+      await open(bed, 'app.back.0')
+      let asked = 0
+      const liveIds = () => (asked++ === 0 ? live : [...live, 'app.back.0'])
+      assert.equal(await free(bed, 'offsets', { liveIds }), false)
+      assert.deepEqual(left(bed), ['app.back.0'])
+    }))
+
   test('is not looked into before markers have had their time', () =>
     onBed({ topology: numbers }, async (bed) => {
       await open(bed, 'app.dead.0')
-      assert.equal(await free(bed, 'offsets', patienceMs - 1), false)
+      assert.equal(await free(bed, 'offsets', { stuckForMs: patienceMs - 1 }), false)
       assert.deepEqual(left(bed), ['app.dead.0'])
     }))
 })

@@ -24,7 +24,7 @@ describe('membership view', () => {
   })
 
   const step = (membership: Membership, previous = 3, kept = tasks) =>
-    view.moved({ kind: 'generation', membership, previous, kept })
+    view.moved({ kind: 'generation', membership, previous, kept, liveIds: [`live in ${membership.generation}`] })
   const successor = () => view.successor(frozen, tasks, 100)
 
   test('P1: the exception is the straight step of the same member, with all these tasks kept', async () => {
@@ -32,6 +32,11 @@ describe('membership view', () => {
     assert.deepEqual(await successor(), member(4))
     assert.deepEqual(frozen.membership, member(3), 'what was frozen stays')
     assert.deepEqual(view.current?.membership, member(4), 'the next batch goes under the new one')
+  })
+
+  test('P9: who lives is known with the generation, before what was revoked is given up', () => {
+    step(member(4))
+    assert.deepEqual(view.liveIds, ['live in 4'])
   })
 
   const refused: Readonly<Record<string, () => void>> = {
