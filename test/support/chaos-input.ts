@@ -66,11 +66,20 @@ export class ChaosInput {
     this.#flowing = this.#keepSending(perSecond)
   }
 
+  get isFlowing(): boolean {
+    return this.#flows
+  }
+
   /** Sends no more. Resolves when everything is acknowledged. */
   async pause(): Promise<void> {
     this.#flows = false
     await this.#flowing
     await this.#acknowledged()
+  }
+
+  /** For the end of a test, however it is: sends no more, and waits for nothing. */
+  abandon(): void {
+    this.#flows = false
   }
 
   /** To each partition one record that is far ahead in time, and in no window or session that counts. */

@@ -10,7 +10,7 @@ import { ChaosInput } from './chaos-input.ts'
 import { type ChaosTopology, expectedOf, parts } from './checker/answers.ts'
 import { type Anomaly, placeOf } from './checker/anomaly.ts'
 import { anomaliesOf } from './checker/checker.ts'
-import type { FinalRead, History, SeenRecord } from './checker/history.ts'
+import type { CommittedOffset, FinalRead, History, SeenRecord } from './checker/history.ts'
 import { Gate } from './gate.ts'
 import { longestGapMs, longestGapOfAnyMs, tellResult } from './gaps.ts'
 import { KafkaAdmin } from './kafka-admin.ts'
@@ -18,6 +18,7 @@ import { until } from './processes.ts'
 import { KafkaProxy } from './proxy/kafka-proxy.ts'
 import { heldStores } from './redis-stores.ts'
 import { servers } from './servers.ts'
+import { slowness } from './slowness.ts'
 import { stopWell } from './stage.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -136,6 +137,7 @@ export class ChaosStage {
     const proxies = options.proxied === true ? await Promise.all(options.workers.map(() => KafkaProxy.start({ brokers }))) : []
     const stage = new ChaosStage(options, { application, brokers, admin, bystander, proxies })
     options.test.after(async () => {
+      stage.input.abandon()
       await Promise.all([...stage.workers.map((worker) => worker.end()), bystander.close()])
       await Promise.all(proxies.map((proxy) => proxy.close()))
       for (const gate of stage.gates) gate.open()
@@ -166,9 +168,9 @@ export class ChaosStage {
     )
   }
 
-  /** Waits until `count` more records than now are committed. */
+  /** Waits until `count` more records than now are committed; while input flows, than were sent by now: a backlog is no progress. */
   async processes(count: number, timeoutMs = 90_000): Promise<void> {
-    const from = this.processed
+    const from = this.input.isFlowing ? Math.max(this.processed, this.input.total) : this.processed
     await this.until(() => this.processed >= from + count, `${count} more records are processed`, timeoutMs)
   }
 
@@ -237,9 +239,10 @@ export class ChaosStage {
     return anomaliesOf(history, expectedOf(this.topology, this.application, history))
   }
 
-  /** The longest time without committed output, from the first one to the end of the input. */
+  /** The longest time without committed output, from the first commit to the end of the input. */
   get longestGapMs(): number {
-    return this.gapSince(this.#main[0]?.atMs ?? Date.now())
+    const isWork = ({ topic, offset }: CommittedOffset) => topic === this.inputTopic && offset > 0
+    return this.gapSince(this.bystander.offsets.find(isWork)?.atMs ?? Date.now())
   }
 
   /**
@@ -247,15 +250,15 @@ export class ChaosStage {
    * once on input of the same partition; else of all together.
    */
   gapSince(fromMs: number): number {
-    const span = { fromMs, toMs: this.#toMs }
+    const span = { fromMs, toMs: Math.min(this.#toMs, Date.now()) }
     return this.#part.needsTail ? longestGapMs(this.#main, span) : longestGapOfAnyMs(this.#main, span)
   }
 
-  /** Waits for a condition, while no worker ends unasked. A failure says what they logged last. */
+  /** Waits for a condition, on a busy machine longer, while no worker ends unasked. A failure says what they logged last. */
   async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
     const ended = () => this.workers.some(({ isFallen }) => isFallen)
     try {
-      await until(async () => ended() || (await condition()), what, timeoutMs)
+      await until(async () => ended() || (await condition()), what, timeoutMs * slowness())
       if (ended()) throw new Error(`a worker has ended by itself, waiting for: ${what}`)
     } catch (error) {
       throw new Error(`${String(error)}\n${this.#logs()}`, { cause: error })
@@ -322,7 +325,7 @@ export class ChaosStage {
 
   async #atMost(condition: () => boolean): Promise<void> {
     try {
-      await until(condition, 'everything is seen', whileSeenMs)
+      await until(condition, 'everything is seen', whileSeenMs * slowness())
     } catch (ignored) {
       // The checker will tell.
     }

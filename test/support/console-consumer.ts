@@ -2,8 +2,8 @@
  * An independent witness: reads topics and offsets with Kafka's own command line tools, so that what caudal wrote is judged by code that
  * shares nothing with it.
  */
-import { availableParallelism, loadavg } from 'node:os'
 import { runTool } from './kafka-tool.ts'
+import { slowness } from './slowness.ts'
 
 /** One committed record; keys and values as UTF-8 text, headers as the tool prints them (`name:value,…`, or `NO_HEADERS`). */
 export interface ReadRecord {
@@ -49,9 +49,6 @@ export interface GroupOffset {
 const fieldSeparator = '\x1f'
 const recordSeparator = '\x1e'
 const nullText = '\x1dnull'
-
-/** How many times as long as usual things take: with many processes for each core a reader may not even have joined its group in time. */
-const slowness = (): number => Math.max(1, (loadavg()[0] ?? 0) / (2 * availableParallelism()))
 
 /** All records of the topic that a read_committed reader sees from its beginning, by partition and offset. */
 export async function readCommitted({ brokers, topic, group, ...options }: ReadOptions): Promise<readonly ReadRecord[]> {

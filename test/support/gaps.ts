@@ -8,12 +8,11 @@ export interface Span {
   readonly toMs: number
 }
 
-/** The longest time between two records, of which the earlier was seen within the span; or from its begin to the first one after it. */
+/** The longest time without a record that began within the span, or went on when it began; it may last beyond its end. */
 export function longestGapMs(seen: readonly SeenRecord[], { fromMs, toMs }: Span): number {
   const times = seen.map(({ atMs }) => atMs).filter((atMs) => atMs >= fromMs)
-  const before = seen.findLast(({ atMs }) => atMs < fromMs)?.atMs
-  let [last, longest] = [before ?? times[0] ?? fromMs, 0]
-  for (const atMs of times) {
+  let [last, longest] = [seen.findLast(({ atMs }) => atMs < fromMs)?.atMs ?? fromMs, 0]
+  for (const atMs of [...times, toMs]) {
     if (last >= toMs) break
     longest = Math.max(longest, atMs - last)
     last = Math.max(last, atMs)

@@ -1,7 +1,9 @@
 /** `caudal run` in a process of its own, as a test starts, watches, kills and stops it. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { HealthReport } from '../../service/http/health.ts'
+import { slowness } from './slowness.ts'
 
 export interface WorkerOptions {
   /** A file in `topologies/` beside this one, or any by its whole path. */
@@ -94,7 +96,7 @@ export class WorkerProcess {
     return this.#child !== null && this.#ending === null
   }
 
-  /** Whether it has ended without being asked to. */
+  /** Whether it has ended without being asked to, or killed. */
   get isFallen(): boolean {
     return this.#ending !== null && !this.#isAskedToEnd
   }
@@ -103,6 +105,12 @@ export class WorkerProcess {
   signal(signal: NodeJS.Signals): void {
     if (this.#ending !== null) throw new Error(`it has ended by itself (${JSON.stringify(this.#ending)}):\n${this.tail()}`)
     this.#child?.kill(signal)
+  }
+
+  /** The most memory that it had so far, bytes; NaN where the system doesn't tell. */
+  get residentBytesMax(): number {
+    const status = `/proc/${this.#child?.pid}/status`
+    return existsSync(status) ? Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(status, 'utf8'))?.[1]) * 1024 : Number.NaN
   }
 
   /** Nobody reads any more what it logs. */
@@ -118,6 +126,7 @@ export class WorkerProcess {
   /** SIGKILL, awaited. */
   async kill(): Promise<void> {
     this.signal('SIGKILL')
+    this.#isAskedToEnd = true
     await this.#ended
   }
 
@@ -166,7 +175,7 @@ export class WorkerProcess {
     const { url } = this
     if (url === '') return ''
     try {
-      return await (await fetch(url + path, { signal: AbortSignal.timeout(2_000) })).text()
+      return await (await fetch(url + path, { signal: AbortSignal.timeout(2_000 * slowness()) })).text()
     } catch (ignored) {
       // It has just ended, or is held up.
       return ''
