@@ -8,10 +8,10 @@ import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
 import { type Bounce, KafkaCluster, noCluster } from '../support/cluster.ts'
 
-const records = isLong ? 100_000 : 10_000
+const records = isLong ? 100_000 : 6_000
 const perSecond = 1_000
 const recordsATransaction = 750
-const rounds = 3
+const rounds = isLong ? 3 : 1
 
 describe('bounced', { skip: noCluster }, () => {
   let cluster: KafkaCluster

@@ -36,10 +36,13 @@ for (const topology of topologies) {
   test(`${topology}: all connections are reset every two seconds`, { skip: noKafka }, async (test) => {
     const { stage, proxy } = await atWork(test, topology)
     for (let times = 0; times < resets; times++) {
+      // Between two batches a reset would be no more than another connection.
+      const late = proxy.plan({ api: 'Produce', at: 'answer', nth: 1, does: { kind: 'delay', ms: 1_000 } })
+      await stage.until(() => late.isHit, 'a batch is under way')
       proxy.reset()
       await delay(resetEveryMs)
     }
-    await stage.processes(500)
+    await bringsOutput(stage)
     await stage.finish()
   })
 
