@@ -5,7 +5,6 @@ import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
 import type { ChaosTopology } from '../support/checker/answers.ts'
 import { KafkaCluster, noCluster } from '../support/cluster.ts'
-import { KafkaProxy } from '../support/proxy/kafka-proxy.ts'
 
 const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['windowed']
 
@@ -14,16 +13,16 @@ for (const topology of topologies) {
     const cluster = await KafkaCluster.start({ brokers: 1 })
     test.after(() => cluster.close())
     const { brokers, redisUrl: redis } = cluster
-    const proxy = await KafkaProxy.start({ brokers })
-    test.after(() => proxy.close())
-    const flags = { 'kafka-brokers': proxy.addresses.join(',') }
-    const stage = await ChaosStage.set({ test, name: 'broker', topology, redis, brokers, flags, workers: ['a', 'b'] })
+    const stage = await ChaosStage.set({ test, name: 'broker', topology, redis, brokers, proxied: true, workers: ['a', 'b'] })
     stage.start()
     stage.flow(300)
     const faults: readonly BrokerFault[] = [
       { name: 'the only broker is killed and restarted', strike: () => cluster.bounce(1, 'hard') },
       { name: 'the only broker is stopped and restarted', strike: () => cluster.bounce(1, 'clean') },
-      { name: 'the advertised address changes', strike: () => proxy.moveTo() },
+      {
+        name: 'the advertised address changes',
+        strike: async () => void (await Promise.all(stage.proxies.map((proxy) => proxy.moveTo()))),
+      },
     ]
     await strikeAll({ test, cluster, stage, faults })
     await stage.finish({ scenario: `one broker, ${topology}: all of these` })

@@ -7,7 +7,6 @@ import { ChaosStage } from '../support/chaos-stage.ts'
 import type { ChaosTopology } from '../support/checker/answers.ts'
 import { bringsOutput } from '../support/broker-faults.ts'
 import { tellResult } from '../support/gaps.ts'
-import { KafkaProxy } from '../support/proxy/kafka-proxy.ts'
 import { noKafka, servers } from '../support/servers.ts'
 
 const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['running']
@@ -19,27 +18,27 @@ const recordsInPieces = isLong ? 20_000 : 2_000
 // What is not answered is waited for so long: in time for a test, and far longer than a busy machine takes.
 const flags = { 'kafka-transaction-timeout-ms': 6_000, 'kafka-rebalance-timeout-ms': 6_000 }
 
-/** Two workers behind one proxy, at work. */
-async function atWork(test: TestContext, topology: ChaosTopology): Promise<{ stage: ChaosStage; proxy: KafkaProxy }> {
-  const { brokers, redisUrl: redis } = await servers()
-  const proxy = await KafkaProxy.start({ brokers })
-  test.after(() => proxy.close())
-  const ways = { ...flags, 'kafka-brokers': proxy.addresses.join(',') }
-  const stage = await ChaosStage.set({ test, name: 'wire', topology, redis, workers: ['a', 'b'], flags: ways })
+/** Two workers, each behind a proxy of its own, at work. */
+async function atWork(test: TestContext, topology: ChaosTopology): Promise<ChaosStage> {
+  const { redisUrl: redis } = await servers()
+  const stage = await ChaosStage.set({ test, name: 'wire', topology, redis, workers: ['a', 'b'], proxied: true, flags })
   stage.start()
   stage.flow(500)
   await bringsOutput(stage)
-  return { stage, proxy }
+  return stage
 }
 
 for (const topology of topologies) {
   test(`${topology}: all connections are reset every two seconds`, { skip: noKafka }, async (test) => {
-    const { stage, proxy } = await atWork(test, topology)
+    const stage = await atWork(test, topology)
     for (let times = 0; times < resets; times++) {
       // Between two batches a reset would be no more than another connection.
-      const late = proxy.plan({ api: 'Produce', at: 'answer', nth: 1, does: { kind: 'delay', ms: 1_000 } })
-      await stage.until(() => late.isHit, 'a batch is under way')
-      proxy.reset()
+      const late = stage.proxies.map((proxy) =>
+        proxy.plan({ api: 'Produce', at: 'answer', nth: 1, does: { kind: 'delay', ms: 1_000 } }),
+      )
+      await stage.until(() => late.some(({ isHit }) => isHit), 'a batch is under way')
+      for (const proxy of stage.proxies) proxy.reset()
+      for (const planned of late) planned.cancel()
       await delay(resetEveryMs)
     }
     await bringsOutput(stage)
@@ -47,16 +46,17 @@ for (const topology of topologies) {
   })
 
   test(`${topology}: answers never come, of each kind in turn`, { skip: noKafka }, async (test) => {
-    const { stage, proxy } = await atWork(test, topology)
+    const stage = await atWork(test, topology)
     for (const api of lostAnswers) {
       const lostAt = Date.now()
-      const lost = proxy.plan({ api, at: 'answer', nth: 1, times: timesLost, does: { kind: 'drop' } })
-      // A join is asked for by a member that comes anew; the others have to join it.
+      const [, proxy] = stage.proxies
+      const lost = proxy?.plan({ api, at: 'answer', nth: 1, times: timesLost, does: { kind: 'drop' } })
+      // A join is asked for by a member that comes anew.
       if (api === 'JoinGroup') {
         await stage.workers[1]?.stop()
         stage.start(1)
       }
-      await stage.until(() => lost.isHit, `an answer to ${api} is lost`)
+      await stage.until(() => lost?.isHit === true, `an answer to ${api} is lost`)
       await stage.settled(120_000)
       await bringsOutput(stage)
       const longestGapMs = stage.gapSince(lostAt)
@@ -68,10 +68,10 @@ for (const topology of topologies) {
   })
 
   test(`${topology}: everything comes in pieces of one byte`, { skip: noKafka }, async (test) => {
-    const { stage, proxy } = await atWork(test, topology)
-    proxy.weather({ chunkBytes: 1 })
+    const stage = await atWork(test, topology)
+    for (const proxy of stage.proxies) proxy.weather({ chunkBytes: 1 })
     await stage.processes(recordsInPieces, 300_000)
-    proxy.weather({})
+    for (const proxy of stage.proxies) proxy.weather({})
     await stage.finish()
   })
 }
