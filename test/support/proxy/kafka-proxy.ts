@@ -84,7 +84,7 @@ class KafkaProtocol implements Protocol {
   readonly #unanswered = new Map<number, KafkaRequest>()
   /** Correlation ids of answers that nobody waits for. */
   readonly #superfluous: number[] = []
-  readonly #awaited = new Map<number, () => void>()
+  #idle = Promise.withResolvers<void>()
   readonly #requests: FrameReader
   readonly #answers: FrameReader
 
@@ -111,8 +111,7 @@ class KafkaProtocol implements Protocol {
         this.#superfluous.splice(index, 1)
         return
       }
-      this.#unanswered.delete(correlationId)
-      this.#awaited.get(correlationId)?.()
+      this.#forget(correlationId)
       const { name, fits, head } = request
       carry({ name, at: 'answer', fits, bytes: withAddresses(frame, head, events.translate) })
     })
@@ -130,10 +129,19 @@ class KafkaProtocol implements Protocol {
     this.#superfluous.push((request as KafkaRequest).head.correlationId)
   }
 
-  answered(request: Message): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#awaited.set((request as KafkaRequest).head.correlationId, resolve)
-    return promise
+  dropped(request: Message): void {
+    this.#forget((request as KafkaRequest).head.correlationId)
+  }
+
+  idle(): Promise<void> {
+    return this.#unanswered.size === 0 ? Promise.resolve() : this.#idle.promise
+  }
+
+  #forget(correlationId: number): void {
+    this.#unanswered.delete(correlationId)
+    if (this.#unanswered.size > 0) return
+    this.#idle.resolve()
+    this.#idle = Promise.withResolvers<void>()
   }
 }
 

@@ -23,8 +23,10 @@ export interface Protocol {
   fromServer(piece: Buffer): void
   /** One more answer to this request will come, and is nobody's. */
   duplicated(request: Message): void
-  /** Resolves when the answer to this request has come. */
-  answered(request: Message): Promise<void>
+  /** No answer to this request will come. */
+  dropped(request: Message): void
+  /** Resolves when there is an answer to every request. */
+  idle(): Promise<void>
   /** True where answers have no numbers: when one message is dropped, nothing behind it on its connection may arrive. */
   readonly isInOrder: boolean
 }
@@ -43,8 +45,8 @@ export interface Surroundings {
   readonly note: (line: string) => void
 }
 
-/** For an effect that is awaited before a connection is cut. */
-const effectMsMax = 30_000
+/** A server whose worker is gone has so much time for what it was asked. */
+const lastAnswersMsMax = 5_000
 
 export class Passage {
   readonly #worker: Socket
@@ -91,7 +93,7 @@ export class Passage {
       })
     worker.on('data', take('fromWorker'))
     server.on('data', take('fromServer'))
-    await Promise.all([end(worker).then(() => this.#isCut || this.#toServer.end()), end(server).then(() => this.#toWorker.end())])
+    await Promise.all([end(worker).then(() => this.#isCut || this.#toServer.enqueue(() => this.#endServer())), end(server).then(() => this.#toWorker.end())])
   }
 
   #carry(message: Carried): void {
@@ -120,6 +122,7 @@ export class Passage {
         await released
         return this.#forward(message)
       case 'drop':
+        if (message.at === 'request') this.#protocol.dropped(message)
         if (this.#protocol.isInOrder) (message.at === 'request' ? this.#toServer : this.#toWorker).stall()
         return
       case 'cut':
@@ -137,16 +140,27 @@ export class Passage {
 
   /** The side that has sent it learns nothing more; the server is left alone with a request until it has answered. */
   async #forwardAndCut(message: Carried): Promise<void> {
-    const answered = message.at === 'request' ? this.#protocol.answered(message) : Promise.resolve()
     await this.#forward(message)
     if (message.at === 'request') {
       this.#isCut = true
       this.#worker.resetAndDestroy()
-      await Promise.race([answered, delay(effectMsMax, undefined, { ref: false })])
+      await this.#lastAnswers()
     }
     // What was written is handed to the system first: a reset would overtake it.
     else await new Promise<void>((resolve) => this.#worker.write('', () => resolve()))
     this.reset()
+  }
+
+  /** What is on its way to the server takes effect, as it does when a process dies. */
+  async #endServer(): Promise<void> {
+    await this.#lastAnswers()
+    this.#server.destroy()
+  }
+
+  async #lastAnswers(): Promise<void> {
+    const late = new AbortController()
+    await Promise.race([this.#protocol.idle(), delay(lastAnswersMsMax, undefined, { signal: late.signal }).catch(() => {})])
+    late.abort()
   }
 
   async #signal(message: Carried, { signal, before }: Deed & { readonly kind: 'signal' }): Promise<void> {

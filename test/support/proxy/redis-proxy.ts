@@ -48,7 +48,7 @@ class RedisProtocol implements Protocol {
   readonly isInOrder = true
   /** In the order of their answers; null for what nobody waits for. */
   readonly #unanswered: (Message | null)[] = []
-  readonly #awaited = new Map<Message, () => void>()
+  #idle = Promise.withResolvers<void>()
   readonly #requests: RespReader
   readonly #answers: RespReader
 
@@ -70,8 +70,8 @@ class RedisProtocol implements Protocol {
       if (isPush(bytes)) return carry({ name: 'push', at: 'answer', bytes, fits: () => false })
       const request = this.#unanswered.shift()
       if (request === undefined) throw new Error('an answer of Redis answers nothing')
+      this.#lookIdle()
       if (request === null) return
-      this.#awaited.get(request)?.()
       carry({ ...request, at: 'answer', bytes })
     })
   }
@@ -88,9 +88,19 @@ class RedisProtocol implements Protocol {
     this.#unanswered.splice(this.#unanswered.indexOf(request) + 1, 0, null)
   }
 
-  answered(request: Message): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#awaited.set(request, resolve)
-    return promise
+  dropped(request: Message): void {
+    // Nothing behind it arrives either.
+    this.#unanswered.splice(this.#unanswered.indexOf(request))
+    this.#lookIdle()
+  }
+
+  idle(): Promise<void> {
+    return this.#unanswered.length === 0 ? Promise.resolve() : this.#idle.promise
+  }
+
+  #lookIdle(): void {
+    if (this.#unanswered.length > 0) return
+    this.#idle.resolve()
+    this.#idle = Promise.withResolvers<void>()
   }
 }
