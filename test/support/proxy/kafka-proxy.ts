@@ -2,7 +2,7 @@
  * Stands between a worker and its brokers, and knows what passes: faults befall the n-th request or answer of a kind. Frames go through byte
  * for byte; only the addresses of brokers in answers are changed, so that the worker stays on the proxy.
  */
-import type { Api } from '../../../service/kafka/wire/messages.ts'
+import type { Api, RequestOf } from '../../../service/kafka/wire/messages.ts'
 import { FrameReader } from '../../../service/kafka/wire/framed-socket.ts'
 import type { Fault, Message } from './faults.ts'
 import {
@@ -34,6 +34,7 @@ export class KafkaProxy extends Proxy<ProxyFault> {
   addresses: readonly string[] = []
   /** By "host:port" of what a broker says is its address. */
   readonly #nodes = new Map<string, Promise<Listener>>()
+  readonly #newest = new Map<string, RequestHead>()
 
   /** With one port for each of the brokers, and one more for each address that they tell of themselves. */
   static async start({ brokers, ...options }: KafkaProxyOptions): Promise<KafkaProxy> {
@@ -50,6 +51,11 @@ export class KafkaProxy extends Proxy<ProxyFault> {
     await Promise.all(nodes.map(async (node) => this.unlisten(await node)))
   }
 
+  /** The newest request of a kind that has come, whatever became of it; null before the first. The versions of its fields are the worker's. */
+  newest<A extends Api>(api: A): RequestOf<A> | null {
+    return (this.#newest.get(api)?.body() ?? null) as RequestOf<A> | null
+  }
+
   protected nameIn({ api }: ProxyFault): string {
     return api
   }
@@ -57,7 +63,10 @@ export class KafkaProxy extends Proxy<ProxyFault> {
   protected open(carry: (message: Carried) => void): Protocol {
     return new KafkaProtocol(carry, {
       translate: (address) => this.#translate(address),
-      requested: (name) => this.countRequest(name),
+      requested: (head) => {
+        this.countRequest(head.name)
+        this.#newest.set(head.name, head)
+      },
     })
   }
 
@@ -71,7 +80,7 @@ export class KafkaProxy extends Proxy<ProxyFault> {
 
 interface KafkaEvents {
   readonly translate: (address: AddressField) => Promise<AddressField>
-  readonly requested: (name: string) => void
+  readonly requested: (head: RequestHead) => void
 }
 
 /** A request on its way, until it is answered. */
@@ -91,7 +100,7 @@ class KafkaProtocol implements Protocol {
   constructor(carry: (message: Carried) => void, events: KafkaEvents) {
     this.#requests = new FrameReader((frame) => {
       const head = requestHead(frame)
-      events.requested(head.name)
+      events.requested(head)
       const request: KafkaRequest = {
         name: head.name,
         at: 'request',

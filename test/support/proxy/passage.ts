@@ -93,7 +93,10 @@ export class Passage {
       })
     worker.on('data', take('fromWorker'))
     server.on('data', take('fromServer'))
-    await Promise.all([end(worker).then(() => this.#isCut || this.#toServer.enqueue(() => this.#endServer())), end(server).then(() => this.#toWorker.end())])
+    await Promise.all([
+      end(worker).then(() => this.#isCut || this.#toServer.enqueue(() => this.#endServer())),
+      end(server).then(() => this.#toWorker.end()),
+    ])
   }
 
   #carry(message: Carried): void {

@@ -6,12 +6,13 @@ import { commandOf, isPush, RespReader, scriptOf } from './redis-frames.ts'
 
 /**
  * What happens to the n-th command of a name, in capitals, or its answer; `script` stands for EVAL and EVALSHA. `where` looks into the
- * command: `script` is the file's name in `service/state/lua` without its ending, and `key` one of the words behind the command's name.
- * As answers have no numbers, one message that is dropped drops all behind it on its connection, and no answer is duplicated.
+ * command: `script` is the name of a file in `service/state/lua` without its ending, `word` a regular expression for one of the words
+ * behind the command's name. As answers have no numbers, one message that is dropped drops all behind it on its connection, and no answer
+ * is duplicated.
  */
 export interface RedisFault extends Fault {
   readonly command: string
-  readonly where?: Conditions & { readonly script?: string; readonly key?: string }
+  readonly where?: Conditions & { readonly script?: string; readonly word?: string }
 }
 
 export interface RedisProxyOptions extends ProxyOptions {
@@ -44,6 +45,15 @@ export class RedisProxy extends Proxy<RedisFault> {
   }
 }
 
+/** Longer ones hold what is written, and no name. */
+const wordBytesMax = 200
+
+function hasWord(words: readonly Buffer[], pattern: unknown): boolean {
+  if (pattern === undefined) return true
+  const expression = new RegExp(String(pattern))
+  return words.slice(1).some((word) => word.length <= wordBytesMax && expression.test(word.toString('latin1')))
+}
+
 class RedisProtocol implements Protocol {
   readonly isInOrder = true
   /** In the order of their answers; null for what nobody waits for. */
@@ -60,8 +70,7 @@ class RedisProtocol implements Protocol {
       requested(name)
       if (script !== null) requested(script)
       const fits = (where: Conditions) =>
-        (where['script'] === undefined || where['script'] === script) &&
-        (where['key'] === undefined || words.some((word) => word.toString('latin1') === where['key']))
+        (where['script'] === undefined || where['script'] === script) && hasWord(words, where['word'])
       const request: Carried = { name, ...(script === null ? {} : { alias: 'script' }), at: 'request', bytes, fits }
       this.#unanswered.push(request)
       carry(request)

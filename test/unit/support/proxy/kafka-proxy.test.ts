@@ -60,10 +60,12 @@ const first = { api: 'EndTxn', nth: 1 } as const
 
 test('frames go through byte for byte, and are counted by their API', async (test) => {
   const { server, proxy, client, send } = await bed(test)
-  send(endTxn(1), endTxn(2))
+  send(endTxn(1), endTxn(2, false))
   assert.deepEqual(await client.receives(18), Buffer.concat([answerTo(1), answerTo(2)]))
-  assert.deepEqual(server.received, Buffer.concat([endTxn(1), endTxn(2)]))
+  assert.deepEqual(server.received, Buffer.concat([endTxn(1), endTxn(2, false)]))
   assert.equal(proxy.count('EndTxn'), 2)
+  assert.equal(proxy.newest('EndTxn')?.committed, false)
+  assert.equal(proxy.newest('Produce'), null)
 })
 
 test('a request that is dropped does not arrive; an answer that is dropped does not come back', async (test) => {

@@ -86,13 +86,13 @@ test('commands go through, and are counted by name and script', async (test) => 
   )
 })
 
-test('a script is found by its name, whether it is sent whole or not, and by its keys', async (test) => {
+test('a script is found by its name, whether it is sent whole or not, and by its words', async (test) => {
   const { proxy, served, send } = await bed(test)
   const planned = proxy.plan({
     command: 'script',
     at: 'request',
     nth: 2,
-    where: { script: 'apply-chunk', key: 'a' },
+    where: { script: 'apply-chunk', word: '^a$' },
     does: { kind: 'hold' },
   })
   const source = readFileSync(new URL('../../../../service/state/lua/apply-chunk.lua', import.meta.url), 'utf8')
