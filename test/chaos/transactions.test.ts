@@ -7,12 +7,11 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { seededRandom } from '../../service/seeded-random.ts'
 import { isLong } from '../support/chaos.ts'
-import type { ChaosStage } from '../support/chaos-stage.ts'
 import { type ChaosTopology, parts } from '../support/checker/answers.ts'
 import { until } from '../support/processes.ts'
 import type { Deed, PlannedFaults } from '../support/proxy/faults.ts'
 import type { ProxyFault } from '../support/proxy/kafka-proxy.ts'
-import { ProxiedStage } from '../support/proxy/proxied-stage.ts'
+import { goOn, ProxiedStage } from '../support/proxy/proxied-stage.ts'
 import type { RedisFault, RedisProxy } from '../support/proxy/redis-proxy.ts'
 import { drawSchedule, scheduleOfRun } from '../support/proxy/schedule.ts'
 import { seedOfRun } from '../support/random.ts'
@@ -316,12 +315,6 @@ test('killed in the middle of an apply', { skip: noKafka }, async (test) => {
   }
   await stage.finish()
 })
-
-/** Waits until everything that was sent before is committed. */
-async function goOn(stage: ChaosStage): Promise<void> {
-  const { total } = stage.input
-  await stage.until(() => stage.processed >= total, 'all that was sent is processed', faultWithinMs)
-}
 
 const anyChunk: RedisFault = { command: 'script', at: 'request', nth: 1, where: { script: 'apply-chunk' }, does: dies }
 /** Markers have the number of a chunk behind the position; the last chunk of a segment leads to 0. */

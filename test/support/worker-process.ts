@@ -101,6 +101,11 @@ export class WorkerProcess {
     return this.#ending !== null && !this.#isAskedToEnd
   }
 
+  /** From now on until its next start its end is no surprise. */
+  mayEnd(): void {
+    this.#isAskedToEnd = true
+  }
+
   /** @throws Error with the end of its log where it has ended by itself */
   signal(signal: NodeJS.Signals): void {
     if (this.#ending !== null) throw new Error(`it has ended by itself (${JSON.stringify(this.#ending)}):\n${this.tail()}`)

@@ -85,3 +85,12 @@ export class ProxiedStage {
     if (failure !== null) throw new Error(`broken off at: ${name}`, { cause: failure })
   }
 }
+
+/** On a machine that has much else to do. */
+const goOnWithinMs = 90_000
+
+/** Waits until everything that was sent before is committed. */
+export async function goOn(stage: ChaosStage): Promise<void> {
+  const { total } = stage.input
+  await stage.until(() => stage.processed >= total, 'all that was sent is processed', goOnWithinMs)
+}
