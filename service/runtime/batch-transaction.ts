@@ -50,6 +50,7 @@ export async function produceBatch(resources: WorkerResources, batch: Batch): Pr
   await queue.reserve(bytes, resources.signal())
   await topics.resolve(outputs)
   const pending = outputs.batches()
+  resources.size.opened(recordsOf(batch))
   const produced = pending.length > 0 ? await producer.produce(pending) : []
   const last = new Map(produced.map((one) => [partitionKey(one.topic, one.partition), one]))
   for (const { store } of changes) {
@@ -58,6 +59,10 @@ export async function produceBatch(resources: WorkerResources, batch: Batch): Pr
     store.leaderEpoch = leaderEpoch
   }
   return { changes, duplicate: produced.some(({ baseOffset }) => baseOffset < 0) }
+}
+
+function recordsOf({ slices }: Batch): number {
+  return [...slices.values()].flat().reduce((sum, { from, to }) => sum + to - from, 0)
 }
 
 /** Coalesced: one record a changed key, and the progress record behind them. */

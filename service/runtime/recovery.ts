@@ -31,6 +31,7 @@ export async function recover(resources: WorkerResources, error: unknown): Promi
   parts.log.warn({ code: error.code, error: error.message }, 'the batch was given up: taking all tasks again')
   parts.metrics.add('caudal_retakes_total', 1, { cause: error.code })
   countFencing(parts, error)
+  if (resources.size.failed()) resources.tellSmaller()
   if (producer.state !== 'ready') {
     parts.metrics.add('caudal_transactions_total', 1, { outcome: producer.state === 'uncertain' ? 'uncertain' : 'aborted' })
   }

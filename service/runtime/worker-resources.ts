@@ -16,6 +16,7 @@ import { parseTaskId, type TaskId } from '../task-id.ts'
 import { storeFingerprint } from '../topology/fingerprint.ts'
 import { sourceOf } from '../topology/plan.ts'
 import type { Batch } from './batch.ts'
+import { BatchSize } from './batch-size.ts'
 import { BlockedFeeds } from './blocked-feeds.ts'
 import { confirmIdleStores } from './idle-stores.ts'
 import { HeldWatermarks } from './held-watermarks.ts'
@@ -58,6 +59,7 @@ export class WorkerResources {
   readonly producer: Transactions
   readonly queue: ApplyQueue
   readonly cache: EntryCache
+  readonly size: BatchSize
   readonly topics: TopicFacts
   readonly outputs: OutputBuffer
   readonly printed: PrintedRows
@@ -108,6 +110,7 @@ export class WorkerResources {
       onFailure: loop.wake,
     })
     this.cache = new EntryCache(settings.cacheBytesMax)
+    this.size = new BatchSize({ recordsMax: settings.batchRecordsMax, transactionTimeoutMs: timeoutMs, clock })
     this.topics = new TopicFacts(cluster, parts.topics)
     const partitionsOf = (topic: string) => parts.topics.get(topic)?.partitions
     this.#partitions = new PartitionWatch({ plan: parts.plan, partitionsOf, cluster, clock, log })
@@ -193,11 +196,18 @@ export class WorkerResources {
 
   /** A batch was committed. */
   committed(batch: Batch): void {
+    if (this.size.committed()) this.tellSmaller()
     this.figures.committed(batch, this.outputs.recordCounts())
     this.#tellDeleted(batch)
     this.outputs.recycle()
     this.printed.flush(batch.time)
     this.purge.committed(batch.tasks)
+  }
+
+  tellSmaller(): void {
+    const { log, settings } = this.parts
+    const fields = { batchRecordsMax: this.size.recordsMax, transactionTimeoutMs: settings.transactionTimeoutMs }
+    log.warn(fields, 'a transaction took more than half of its time-out: smaller batches for a while')
   }
 
   #tellDeleted(batch: Batch): void {

@@ -190,7 +190,7 @@ export class Worker {
     const times = new BatchTimes(clock)
     const feeds = new Map([...tasks.running].map(([id, task]) => [id, task.feeds]))
     const { slices, leftover } = cut(feeds, {
-      recordsMax: settings.batchRecordsMax,
+      recordsMax: this.#resources.size.recordsMax,
       bytesMax: settings.batchBytesMax,
       turn: this.#turn++,
     })
