@@ -38,7 +38,7 @@ export const setAsidePrefix = 'set-aside-'
 
 /**
  * By partition the input as it stands in Kafka, in order. What was deleted since it was sent is taken from the sender; what Kafka has beyond
- * that came from a request whose answer was lost.
+ * that came from a request whose answer was lost. What a stranger has aborted is no input.
  */
 export function inputOf({ input, sent, final }: History): ReadonlyMap<number, readonly InputRecord[]> {
   const records = new Map<string, InputRecord>()
@@ -46,7 +46,8 @@ export function inputOf({ input, sent, final }: History): ReadonlyMap<number, re
     if (!key.startsWith(setAsidePrefix)) records.set(`${partition}@${offset}`, { partition, offset, key, value })
   }
   for (const record of sent) add(record)
-  for (const { key, value, ...record } of recordsOf(final.raw, input)) add({ ...record, key: key ?? '', value: value ?? '' })
+  for (const { key, value, ...record } of recordsOf(final.committed, input))
+    add({ ...record, key: key ?? '', value: value ?? '' })
   const inOrder = [...records.values()].sort((a, b) => a.partition - b.partition || a.offset - b.offset)
   const partitions = final.ends.filter(({ topic }) => topic === input).map(({ partition }) => partition)
   const grouped = Map.groupBy(inOrder, ({ partition }) => partition)

@@ -1,7 +1,7 @@
 /** One direction of a connection: what is sent on it keeps its order, and has the weather against it. */
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
-import type { Forecast } from './weather.ts'
+import type { Direction, Forecast, Weather } from './weather.ts'
 
 /** Done at once, or when the promise is settled. */
 type Step = () => Promise<void> | void
@@ -14,12 +14,12 @@ const piecesPerSecond = 20
 export class Channel {
   readonly #target: Socket
   readonly #forecast: Forecast
-  readonly #direction: 'to-broker' | 'to-worker'
+  readonly #direction: Direction
   readonly #steps: Step[] = []
   #isRunning = false
   #isStalled = false
 
-  constructor(target: Socket, forecast: Forecast, direction: 'to-broker' | 'to-worker') {
+  constructor(target: Socket, forecast: Forecast, direction: Direction) {
     this.#target = target
     this.#forecast = forecast
     this.#direction = direction
@@ -39,8 +39,8 @@ export class Channel {
   /** Sends bytes, whole and in their order; to be called within a step. What the target no longer takes is lost. */
   write(bytes: Buffer): Promise<void> | void {
     if (this.#isStalled) return
-    const { chunkBytes, bytesPerSecond, blackhole } = this.#forecast.now
-    if (chunkBytes === undefined && bytesPerSecond === undefined && blackhole !== this.#direction) return this.#put(bytes)
+    const { chunkBytes, bytesPerSecond } = this.#pace
+    if (chunkBytes === undefined && bytesPerSecond === undefined && !this.#isClosed) return this.#put(bytes)
     return this.#writeAgainstWeather(bytes)
   }
 
@@ -49,6 +49,15 @@ export class Channel {
     this.enqueue(() =>
       this.#forecast.now.blackhole === this.#direction ? this.#endAfterBlackhole() : this.#target.destroySoon(),
     )
+  }
+
+  get #isClosed(): boolean {
+    return this.#forecast.now.blackhole === this.#direction
+  }
+
+  get #pace(): Pick<Weather, 'chunkBytes' | 'bytesPerSecond'> {
+    const { now } = this.#forecast
+    return now.direction === undefined || now.direction === this.#direction ? now : {}
   }
 
   async #run(): Promise<void> {
@@ -63,7 +72,7 @@ export class Channel {
   async #writeAgainstWeather(bytes: Buffer): Promise<void> {
     for (let at = 0, pieces = 1; at < bytes.length && this.#target.writable; pieces++) {
       await this.#untilOpen()
-      const { chunkBytes = bytes.length, bytesPerSecond } = this.#forecast.now
+      const { chunkBytes = bytes.length, bytesPerSecond } = this.#pace
       const paced = bytesPerSecond === undefined ? bytes.length : Math.max(1, Math.floor(bytesPerSecond / piecesPerSecond))
       const piece = bytes.subarray(at, at + Math.min(chunkBytes, paced))
       this.#put(piece)
@@ -79,7 +88,7 @@ export class Channel {
   }
 
   async #untilOpen(): Promise<void> {
-    while (this.#forecast.now.blackhole === this.#direction) await this.#forecast.changed
+    while (this.#isClosed) await this.#forecast.changed
   }
 
   #put(bytes: Buffer): void {

@@ -95,6 +95,8 @@ export abstract class Proxy<F extends Fault> {
       void passage.closed.then(() => passages.delete(passage))
     })
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, host, resolve))
+    // A test that breaks off ends all the same.
+    server.unref()
     const { port } = server.address() as { readonly port: number }
     const listener = { port, server, passages }
     this.#listeners.add(listener)

@@ -89,15 +89,22 @@ export function commandOf(message: Buffer): readonly Buffer[] {
 export const isPush = (message: Buffer): boolean => message[0] === '>'.charCodeAt(0)
 
 const luaFolder = join(import.meta.dirname, '../../../service/state/lua')
-const shaOf = (source: string | Buffer): string => createHash('sha1').update(source).digest('hex')
-const scriptNames = new Map(
-  readdirSync(luaFolder).map((file) => [shaOf(readFileSync(join(luaFolder, file))), basename(file, '.lua')]),
-)
+const sources = readdirSync(luaFolder).map((file) => ({
+  name: basename(file, '.lua'),
+  source: readFileSync(join(luaFolder, file)),
+}))
+/** Of scripts that have gone by whole, by SHA-1. */
+const seenScripts = new Map<string, string>()
 
 /** The script that a command runs, by the name of its file or else its SHA-1; null where it runs none. */
 export function scriptOf(name: string, words: readonly Buffer[]): string | null {
   const [, script] = words
   if (script === undefined || !/^EVAL(SHA)?(_RO)?$/.test(name)) return null
-  const sha = name.startsWith('EVALSHA') ? script.toString('latin1') : shaOf(script)
-  return scriptNames.get(sha) ?? sha
+  if (name.startsWith('EVALSHA')) return seenScripts.get(script.toString('latin1')) ?? script.toString('latin1')
+  const sha = createHash('sha1').update(script).digest('hex')
+  // In front of the file there may be what all of them have in common.
+  const isEnd = ({ source }: { readonly source: Buffer }) => script.subarray(-source.length).equals(source)
+  const known = seenScripts.get(sha) ?? sources.find(isEnd)?.name
+  if (known !== undefined) seenScripts.set(sha, known)
+  return known ?? sha
 }

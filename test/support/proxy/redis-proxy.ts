@@ -49,8 +49,8 @@ export class RedisProxy extends Proxy<RedisFault> {
 const wordBytesMax = 200
 
 function hasWord(words: readonly Buffer[], pattern: unknown): boolean {
-  if (pattern === undefined) return true
-  const expression = new RegExp(String(pattern))
+  if (typeof pattern !== 'string') return true
+  const expression = new RegExp(pattern)
   return words.slice(1).some((word) => word.length <= wordBytesMax && expression.test(word.toString('latin1')))
 }
 

@@ -1,5 +1,6 @@
 /** The proxy between a client that sends Redis' commands and a server that answers each with its number. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { until } from '../../../support/processes.ts'
@@ -71,16 +72,19 @@ test('what is not RESP is an error', () => {
 test('commands go through, and are counted by name and script', async (test) => {
   const { proxy, served, send, text } = await bed(test)
   const source = readFileSync(new URL('../../../../service/state/lua/apply-chunk.lua', import.meta.url), 'utf8')
-  send(command('get', 'a'), command('EVAL', source, '1', 'a'), command('EVALSHA', 'f'.repeat(40), '0'))
-  await until(() => text() === ':1\r\n:2\r\n:3\r\n', 'all are answered')
+  const whole = `-- what all have in common\n${source}`
+  const sha = createHash('sha1').update(whole).digest('hex')
+  send(command('get', 'a'), command('EVAL', whole, '1', 'a'), command('EVALSHA', sha, '1', 'a'))
+  send(command('EVALSHA', 'f'.repeat(40), '0'))
+  await until(() => text() === ':1\r\n:2\r\n:3\r\n:4\r\n', 'all are answered')
   assert.equal(served[0], 'get a')
   assert.deepEqual(
     [...proxy.seen],
     [
       ['GET', 1],
       ['EVAL', 1],
-      ['apply-chunk', 1],
-      ['EVALSHA', 1],
+      ['apply-chunk', 2],
+      ['EVALSHA', 2],
       ['f'.repeat(40), 1],
     ],
   )
