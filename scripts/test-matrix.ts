@@ -3,9 +3,13 @@
  * test/matrix/rows.ts after the other, with a table in the end. `npm run test:matrix -- 3.7 protocol` runs the rows whose name contains that.
  */
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSandbox } from '../service/sandbox/sandbox.ts'
+import { startRedis } from '../test/matrix/redis-kinds.ts'
 import { type MatrixRow, matrixRows } from '../test/matrix/rows.ts'
+import { securedKafka } from '../test/matrix/secured-kafka.ts'
 
 interface Outcome {
   readonly name: string
@@ -15,27 +19,62 @@ interface Outcome {
   readonly seconds: number
 }
 
+/** The servers of a row, and how the tests reach them. */
+interface Servers {
+  readonly environment: Readonly<Record<string, string>>
+  stop(): Promise<void>
+}
+
+async function startServers(row: MatrixRow): Promise<Servers> {
+  const { kafkaVersion, kafkaProperties, kafkaFeatures } = row
+  const progress = (line: string) => console.log(`   ${line}`)
+  const directory = mkdtempSync(join(tmpdir(), 'caudal-matrix-'))
+  const data = mkdtempSync(join(tmpdir(), 'caudal-matrix-redis-'))
+  const redis = row.redis === undefined ? null : await startRedis(row.redis, data, { progress, signal: undefined })
+  const stop = async () => {
+    await redis?.stop()
+    for (const path of [directory, data]) rmSync(path, { recursive: true, force: true })
+  }
+  try {
+    const secured = row.kafkaSecurity === undefined ? null : securedKafka(directory)
+    const own = { kafkaVersion, kafkaProperties, kafkaFeatures, redisUrl: redis?.url, ...secured?.sandbox }
+    const sandbox = await startSandbox({ kind: 'processes', ...own, progress })
+    return {
+      environment: {
+        CAUDAL_TEST_KAFKA: sandbox.kafkaBrokers.join(','),
+        ...(sandbox.redisUrl === null ? {} : { CAUDAL_TEST_REDIS: sandbox.redisUrl }),
+        ...redis?.environment,
+        ...secured?.environment,
+      },
+      stop: async () => {
+        await sandbox.stop()
+        await stop()
+      },
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
 /** Runs the row's files on servers of its own. */
 async function run(row: MatrixRow): Promise<Outcome> {
-  const { name, kafkaVersion, kafkaProperties, kafkaFeatures, environment = {} } = row
+  const { name, environment = {} } = row
   console.log(`\n== ${name}`)
   const begin = performance.now()
   const outcome = (passed: boolean, summary: string) => ({ name, passed, summary, seconds: (performance.now() - begin) / 1000 })
   try {
-    const progress = (line: string) => console.log(`   ${line}`)
-    const sandbox = await startSandbox({ kind: 'processes', kafkaVersion, kafkaProperties, kafkaFeatures, progress })
+    const servers = await startServers(row)
     try {
-      const redis = sandbox.redisUrl === null ? {} : { CAUDAL_TEST_REDIS: sandbox.redisUrl }
-      const servers = { CAUDAL_TEST_KAFKA: sandbox.kafkaBrokers.join(','), ...redis }
       const { code, lastLine } = await testRun(row.files, {
         ...process.env,
-        ...servers,
+        ...servers.environment,
         CAUDAL_REQUIRE_REAL: '1',
         ...environment,
       })
       return outcome(code === 0, lastLine)
     } finally {
-      await sandbox.stop()
+      await servers.stop()
     }
   } catch (error) {
     return outcome(false, error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))

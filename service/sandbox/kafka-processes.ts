@@ -27,6 +27,7 @@ export class KafkaProcesses {
   readonly #libraries: string
   readonly #properties: Readonly<Record<string, string>>
   readonly #features: Readonly<Record<string, number>>
+  readonly #users: Readonly<Record<string, string>>
   readonly #processes: GuardedProcesses
   readonly #starting: Starting
   readonly #running: (GuardedProcess | null)[]
@@ -39,6 +40,8 @@ export class KafkaProcesses {
     readonly properties: Readonly<Record<string, string>>
     /** Levels of features with which the cluster begins, where they are not to be the Kafka's own. */
     readonly features: Readonly<Record<string, number>>
+    /** Names and passwords of users that the cluster begins with. */
+    readonly users: Readonly<Record<string, string>>
     readonly processes: GuardedProcesses
     readonly starting: Starting
   }) {
@@ -46,6 +49,7 @@ export class KafkaProcesses {
     this.#libraries = options.libraries
     this.#properties = options.properties
     this.#features = options.features
+    this.#users = options.users
     this.#processes = options.processes
     this.#starting = options.starting
     this.#running = this.nodes.map(() => null)
@@ -99,7 +103,20 @@ export class KafkaProcesses {
     this.#configure(node)
     const log = join(directory, 'format.log')
     const features = Object.entries(this.#features).flatMap(([name, level]) => ['--feature', `${name}=${level}`])
-    const args = ['kafka.tools.StorageTool', 'format', '-t', cluster, '-c', join(directory, 'server.properties'), ...features]
+    const users = Object.entries(this.#users).flatMap(([name, password]) => [
+      '--add-scram',
+      `SCRAM-SHA-512=[name=${name},password=${password}]`,
+    ])
+    const args = [
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      cluster,
+      '-c',
+      join(directory, 'server.properties'),
+      ...features,
+      ...users,
+    ]
     const format = await this.#java([...formatOptions, '-cp', `${this.#libraries}/*`, ...args], log)
     const end = await format.ended()
     if (end !== 'exit code 0') throw new FatalError(`Kafka's data directory could not be formatted (${end}):\n${logTail(log)}`)

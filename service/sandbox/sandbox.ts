@@ -31,6 +31,8 @@ export interface SandboxOptions {
   readonly kafkaProperties?: Readonly<Record<string, string>> | undefined
   /** Levels of features, such as `transaction.version`, with which the cluster begins; not for containers. Default: the Kafka's own. */
   readonly kafkaFeatures?: Readonly<Record<string, number>> | undefined
+  /** Who can log in by SCRAM-SHA-512, with their passwords, where `kafkaProperties` ask for it; not for containers. */
+  readonly kafkaUsers?: Readonly<Record<string, string>> | undefined
   /** Of containers there is one. */
   readonly brokers?: 1 | 3 | undefined
   /** Stops a start that is under way: it rejects with StoppedError and leaves nothing behind. */
@@ -117,7 +119,7 @@ async function findRedis(starting: Starting): Promise<string | null> {
 }
 
 async function startOnce(options: SandboxOptions, libraries: string, redisServer: string | null): Promise<Sandbox> {
-  const { progress, signal, kafkaProperties = {}, kafkaFeatures = {}, brokers = 1, redisUrl = null } = options
+  const { progress, signal, kafkaProperties = {}, kafkaFeatures = {}, kafkaUsers = {}, brokers = 1, redisUrl = null } = options
   const begin = systemClock.monotonic()
   const parent = options.directory ?? tmpdir()
   mkdirSync(parent, { recursive: true })
@@ -135,6 +137,7 @@ async function startOnce(options: SandboxOptions, libraries: string, redisServer
       libraries,
       properties: kafkaProperties,
       features: kafkaFeatures,
+      users: kafkaUsers,
       processes,
       starting,
     })

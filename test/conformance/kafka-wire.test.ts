@@ -13,6 +13,7 @@ import { KafkaWire } from '../../service/kafka/wire/kafka-wire.ts'
 import { bootstrapNode, type NodeId } from '../../service/kafka/wire/wire.ts'
 import { silentLog } from '../../service/log.ts'
 import { readCommitted } from '../support/console-consumer.ts'
+import { kafkaLogins } from '../support/logins.ts'
 
 const brokers = process.env['CAUDAL_TEST_KAFKA']?.split(',') ?? []
 const skip = brokers.length === 0 ? 'CAUDAL_TEST_KAFKA is not set: no broker to run against' : false
@@ -33,7 +34,7 @@ describe('record batches on a real Kafka', { skip }, () => {
   let leader: NodeId
 
   before(async () => {
-    wire = new KafkaWire({ brokers, clientId: 'conformance', log: silentLog })
+    wire = new KafkaWire({ brokers, clientId: 'conformance', log: silentLog, ...kafkaLogins })
     const { controllerId } = await wire.request(bootstrapNode, 'meta', 'Metadata', { topics: [] })
     const configs = [{ name: 'retention.ms', value: '-1' }]
     const topics = [{ name: topic, numPartitions: 1, replicationFactor: 1, assignments: [], configs }]
@@ -102,7 +103,8 @@ describe('record batches on a real Kafka', { skip }, () => {
     const program = `
       const { KafkaWire } = await import('${service}kafka/wire/kafka-wire.ts')
       const { silentLog } = await import('${service}log.ts')
-      const wire = new KafkaWire({ brokers: ${JSON.stringify(brokers)}, clientId: 'ends', log: silentLog })
+      const options = ${JSON.stringify({ brokers, clientId: 'ends', ...kafkaLogins })}
+      const wire = new KafkaWire({ ...options, log: silentLog })
       const { brokers } = await wire.request(-1, 'meta', 'Metadata', { topics: [] })
       await wire.request(brokers[0].nodeId, 'other', 'Metadata', { topics: null })
       await wire.close()`

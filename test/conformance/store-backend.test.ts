@@ -4,7 +4,8 @@ import { silentLog } from '../../service/log.ts'
 import { MemoryStoreBackend } from '../../service/state/memory-store.ts'
 import { RedisStoreBackend } from '../../service/state/redis-store.ts'
 import { ScriptedStore } from '../../service/state/scripted-store.ts'
-import { redisClient, redisFaults } from './store-redis-faults.ts'
+import { redisAuthority, redisClient } from '../support/logins.ts'
+import { redisFaults } from './store-redis-faults.ts'
 import type { StoreFaults } from './store-fixtures.ts'
 import { storeSuite } from './store-suite.ts'
 
@@ -34,7 +35,7 @@ const url = process.env['CAUDAL_TEST_REDIS']
 if (url === undefined) {
   it('store backend: redis', { skip: 'CAUDAL_TEST_REDIS is not set: no Redis to test on' }, () => {})
 } else {
-  const backend = new RedisStoreBackend({ url, log: silentLog, clock: systemClock, commandTimeoutMs: 5000 })
+  const backend = new RedisStoreBackend({ url, ...redisAuthority, log: silentLog, clock: systemClock, commandTimeoutMs: 5000 })
   const client = redisClient(url)
   await backend.connect()
   after(async () => {

@@ -1,14 +1,8 @@
 /** What can happen to a store in Redis, done to it by a client of its own. */
-import { Cluster, Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import type { StoreId } from '../../service/state/store-backend.ts'
 import { redisKeys } from '../../service/topology/names.ts'
 import type { StoreFaults } from './store-fixtures.ts'
-
-/** A client as a test uses one: it waits for its connection. */
-export function redisClient(url: string): Redis | Cluster {
-  const cluster = /^redis-cluster:\/\/([^:]+):(\d+)/.exec(url)
-  return cluster ? new Cluster([{ host: cluster[1] ?? '', port: Number(cluster[2]) }]) : new Redis(url)
-}
 
 async function keysOf(client: Redis | Cluster, id: StoreId): Promise<string[]> {
   const names = redisKeys(id)

@@ -8,7 +8,7 @@ import { type LogFields, silentLog } from '../../service/log.ts'
 import { RedisStoreBackend } from '../../service/state/redis-store.ts'
 import type { Chunk, StoreHandle } from '../../service/state/store-backend.ts'
 import { redisKeys } from '../../service/topology/names.ts'
-import { redisClient } from '../conformance/store-redis-faults.ts'
+import { redisClient } from '../support/logins.ts'
 
 const url = process.env['CAUDAL_TEST_REDIS']
 const application = `redis-store-${process.pid}-${Date.now()}`

@@ -1,5 +1,6 @@
 /** Topics, offsets and groups as a test asks Kafka for them, by stock kafkajs. */
 import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { kafkaLogins } from './logins.ts'
 import { until } from './processes.ts'
 
 export interface GroupState {
@@ -11,7 +12,8 @@ export class KafkaAdmin {
   readonly #admin: Admin
 
   constructor(brokers: readonly string[]) {
-    this.#admin = new Kafka({ brokers: [...brokers], clientId: 'test-admin', logLevel: logLevel.NOTHING }).admin()
+    const client = { brokers: [...brokers], clientId: 'test-admin', logLevel: logLevel.NOTHING }
+    this.#admin = new Kafka({ ...client, ...kafkaLogins }).admin()
   }
 
   connect(): Promise<void> {

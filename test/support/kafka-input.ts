@@ -1,6 +1,7 @@
 /** Input whose right answers are known in closed form: per key the integers 1…n, written in order with acks=all by stock kafkajs. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
+import { kafkaLogins } from './logins.ts'
 
 export interface InputOptions {
   readonly brokers: readonly string[]
@@ -43,7 +44,7 @@ export class KafkaInput {
     const client = { brokers: [...brokers], clientId: 'test-input', logLevel: logLevel.NOTHING }
     // However long a broker is away, it is asked again at least once a second.
     const retry = { retries: Number.MAX_SAFE_INTEGER, maxRetryTime: 1_000 }
-    this.#kafka = new Kafka({ ...client, retry })
+    this.#kafka = new Kafka({ ...client, ...kafkaLogins, retry })
     this.#producer = this.#kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   }
 

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fetchKafka, fetchKafkaTools } from '../../service/sandbox/artifacts.ts'
+import { toolConfig } from './kafka-login.ts'
 
 const toolTimeoutMs = 300_000
 const javaOptions = ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
@@ -17,10 +18,12 @@ export async function runTool(
   const libraries = [await fetchKafka(fetching), await fetchKafkaTools(fetching)]
     .map((directory) => join(directory, '*'))
     .join(':')
+  const config = toolConfig()
+  const login = config === null ? [] : ['--command-config', config]
   const main = `org.apache.kafka.tools.${name}`
   const child = spawn(
     'java',
-    [...javaOptions, logging, '-cp', libraries, main, '--bootstrap-server', brokers.join(','), ...args],
+    [...javaOptions, logging, '-cp', libraries, main, '--bootstrap-server', brokers.join(','), ...login, ...args],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
       signal: AbortSignal.timeout(toolTimeoutMs),

@@ -1,5 +1,6 @@
 /** What an application holds in Redis, read without any code of the service. */
-import { Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
+import { redisClient } from './logins.ts'
 import { until } from './processes.ts'
 
 /** By key of Redis, with the hash tag as it stands: of each hash its fields and values, as latin1. */
@@ -85,20 +86,25 @@ export const dumpOfOthers = (url: string, application: string): Promise<Readonly
     return new Map(await Promise.all(others.map(async (name) => [name, await dumpOf(name)] as const)))
   })
 
-async function keysOf(redis: Redis, application: string): Promise<readonly string[]> {
+async function keysOf(redis: Redis | Cluster, application: string): Promise<readonly string[]> {
   const keys = new Set<string>()
-  let cursor = '0'
-  do {
-    const [next, found] = await redis.scanBuffer(cursor, 'MATCH', `{${application}:*`, 'COUNT', 1000)
-    for (const key of found) keys.add(key.toString('latin1'))
-    cursor = next.toString()
-  } while (cursor !== '0')
+  // Each master of a cluster knows its own.
+  for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+    let cursor = '0'
+    do {
+      const [next, found] = await node.scanBuffer(cursor, 'MATCH', `{${application}:*`, 'COUNT', 1000)
+      for (const key of found) keys.add(key.toString('latin1'))
+      cursor = next.toString()
+    } while (cursor !== '0')
+  }
   return [...keys].sort()
 }
 
-async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url)
+async function withRedis<T>(url: string, use: (redis: Redis | Cluster) => Promise<T>): Promise<T> {
+  const redis = redisClient(url)
   try {
+    // Without a word before it, a cluster does not know its nodes.
+    if (redis instanceof Cluster) await redis.ping()
     return await use(redis)
   } finally {
     redis.disconnect()

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { HealthReport } from '../../service/http/health.ts'
+import { workerLogins } from './logins.ts'
 import { slowness } from './slowness.ts'
 
 export interface WorkerOptions {
@@ -62,7 +63,7 @@ export class WorkerProcess {
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('CAUDAL_') && name !== 'NODE_TEST_CONTEXT')
     const run = [main, 'run', resolve(import.meta.dirname, 'topologies', topology), '--http-port', '0', ...given]
     const [first = process.execPath, ...rest] = [...command, process.execPath, ...run]
-    const env = { ...Object.fromEntries(own), ...environment }
+    const env = { ...Object.fromEntries(own), ...workerLogins(flags['redis-url']), ...environment }
     const child = spawn(first, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] })
     alive.add(child)
     this.#child = child
