@@ -100,6 +100,7 @@ class Owners {
 
   async #withoutRebalance(strike: () => Promise<void>): Promise<string> {
     const { stage } = this.#proxied
+    await until(() => this.#isBalanced(), 'the group is at rest', withinMs)
     const generations = await this.#generations()
     await strike()
     await goOn(stage)
@@ -199,6 +200,14 @@ class Owners {
     assert.deepEqual(await facts(), before, 'the other goes on undisturbed')
     assert.equal(winner?.process.ending, null)
     return 'one ended with exit code 1, the other went on undisturbed'
+  }
+
+  /** Each has tasks, all of them run, and nobody is a generation ahead: no rebalance is under way. */
+  async #isBalanced(): Promise<boolean> {
+    const alive = this.#proxied.workers.filter(({ process }) => process.isAlive)
+    const shown = (await Promise.all(alive.map(({ process }) => process.shown()))).flat()
+    const isAtRest = shown.every(({ tasks, running }) => tasks > 0 && running === tasks)
+    return shown.length === alive.length && isAtRest && new Set(shown.map(({ generation }) => generation)).size === 1
   }
 
   /** Of the group, as those see it who are in it. */

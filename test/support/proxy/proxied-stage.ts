@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test'
 import { type ChaosOptions, ChaosStage } from '../chaos-stage.ts'
 import { tellResult } from '../gaps.ts'
+import { until } from '../processes.ts'
 import { servers } from '../servers.ts'
 import type { WorkerProcess } from '../worker-process.ts'
 import { KafkaProxy } from './kafka-proxy.ts'
@@ -64,6 +65,12 @@ export class ProxiedStage {
     return found
   }
 
+  /** The reader is not far behind, or there is nothing more for it to read: or it would not have seen the gap. */
+  async #untilSeen(sinceMs: number): Promise<void> {
+    const { bystander } = this.stage
+    await until(() => (bystander.seen.at(-1)?.atMs ?? 0) > sinceMs, 'the reader is there', readerWithinMs).catch(() => {})
+  }
+
   /**
    * Plays a scenario while input flows, and has its longest gap in committed output reported. `play` may tell what came of it. After one
    * that fails, nothing can be said about those behind it. @throws Error where it failed
@@ -74,6 +81,7 @@ export class ProxiedStage {
       const fromMs = Date.now()
       try {
         const outcome = (await play()) ?? 'exactly once'
+        await this.#untilSeen(Date.now())
         const longestGapMs = this.stage.gapSince(fromMs)
         test.diagnostic(`${outcome}; longest gap in committed output ${(longestGapMs / 1000).toFixed(1)} s`)
         tellResult({ scenario: name, brokers: this.stage.brokers.length, outcome, longestGapMs })
@@ -86,6 +94,7 @@ export class ProxiedStage {
   }
 }
 
+const readerWithinMs = 5_000
 /** On a machine that has much else to do. */
 const goOnWithinMs = 90_000
 
