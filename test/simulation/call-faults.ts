@@ -33,10 +33,12 @@ const lateMs = [0, 0, 50, 500, 3000, 12_000] as const
 
 export const isStore = (call: Call): boolean => call.request === null
 
-/** Those of the scenario that this step can meet with. */
-export function possibleFaults({ call, phase }: CallMoment, { faults, store }: Scenario): readonly CallFault[] {
+/** Those of the scenario, or of all, that this step can meet with. */
+export function possibleFaults({ call, phase }: CallMoment, { faults, store }: Scenario, whose?: 'all'): readonly CallFault[] {
   const isLocal = isStore(call) && store === 'memory'
-  return callFaults.filter((fault) => faults.has(fault) && (!isLocal || inMemory.includes(fault)) && can[fault](call, phase))
+  return callFaults.filter(
+    (fault) => (whose === 'all' || faults.has(fault)) && (!isLocal || inMemory.includes(fault)) && can[fault](call, phase),
+  )
 }
 
 /** What can happen to a call that does not leave the process. */

@@ -86,7 +86,7 @@ const withFaults =
 /** The same with these faults and no others, so that those of the seed do not end what is being waited for. */
 const withOnlyFaults =
   (faults: readonly Fault[], more: Partial<Scenario> = {}) =>
-  (scenario: Scenario): Scenario => ({ ...scenario, ...more, faults: new Set(faults) })
+  (scenario: Scenario): Scenario => ({ ...scenario, ...more, hitsRareOnes: false, faults: new Set(faults) })
 
 /** Outputs go out when the transaction has been committed, and not in it. */
 function committingFirst(inner: Wire, { kafka }: SimulatedCluster): Wire {

@@ -73,6 +73,8 @@ export interface Scenario {
   readonly callFaultRate: number
   /** Calls of this name meet with a fault above all, so that the rare ones do at all; null: none. */
   readonly focus: string | null
+  /** Requests that are seldom sent meet with every fault, whatever else there is. */
+  readonly hitsRareOnes: boolean
   /** Retention takes records that nobody has read: the processes have to stop with a message. */
   readonly losesInput: boolean
   /** How likely an event is at a step. */
@@ -151,5 +153,6 @@ export function scenarioOf(seed: number): Scenario {
     callFaultRate: random.pick([0.005, 0.02, 0.06]),
     eventRate: random.pick([0.01, 0.02, 0.04]),
     transactionTimeoutMs: random.pick([10_000, 60_000]),
+    hitsRareOnes: random.chance(0.6),
   }
 }

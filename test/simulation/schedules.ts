@@ -32,7 +32,8 @@ export async function spread(jobs: Iterable<Job>, options: SpreadOptions = {}): 
         onResult(result)
       }
     } finally {
-      child.disconnect()
+      // One that died has no channel any more, and what it died of is the error that counts.
+      if (child.connected) child.disconnect()
     }
   }
   await Promise.all(Array.from({ length: processes }, runOne))
@@ -43,8 +44,8 @@ async function asked(child: ChildProcess, job: Job): Promise<JobResult> {
   const over = new AbortController()
   const { signal } = over
   const answer = once(child, 'message', { signal }).then(([result]) => result as JobResult)
-  const death = once(child, 'exit', { signal }).then(([code]) => {
-    throw new Error(`the process that ran ${JSON.stringify(job)} ended with ${code}`)
+  const death = once(child, 'exit', { signal }).then(([code, by]) => {
+    throw new Error(`the process that ran ${JSON.stringify(job)} ended with ${code ?? by}`)
   })
   child.send(job)
   try {

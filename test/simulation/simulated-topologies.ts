@@ -350,7 +350,8 @@ function ranked(): SimulatedTopology {
       }
       const best = valuesOf<readonly Ranked[]>(outputs('best').get('')).at(-1)
       const expected = shown.toSorted((a, b) => isBetter(a.value, b.value) || (a.key < b.key ? -1 : 1)).slice(0, bestMax)
-      assert.deepEqual(best, expected, 'the best of all rows')
+      // Of a table whose rows came and went within one batch nothing is told.
+      assert.deepEqual(best ?? [], expected, 'the best of all rows')
     },
   }
 }

@@ -58,6 +58,11 @@ const important =
   /^(Produce|TxnOffsetCommit|EndTxn|InitProducerId|Add\w+ToTxn|OffsetFetch|OffsetCommit|ListOffsets|apply|acquire|rebuild|load)/
 /** How likely a fault is at a call that the scenario looks at above all. */
 const focusRate = 0.25
+/** Requests of which there are a few in many schedules. */
+const rare = /^(DeleteRecords|DescribeConfigs|DescribeProducers|ListTransactions|LeaveGroup)$/
+const rareRate = 0.4
+/** Of which there are a few in all of them. */
+const rarest = /^OffsetForLeaderEpoch$/
 const commits = /^(OffsetCommit|EndTxn)/
 const storeWrites = /^(apply|acquire|rebuild)/
 
@@ -289,7 +294,10 @@ class Simulation implements FaultStage, CallStage {
   /** The fault that this step gets; null for most. */
   #faultOf(step: CallMoment, kind: string): CallFault | null {
     if (this.#isHealing) return null
-    const { callFaultRate, focus } = this.scenario
+    const { callFaultRate, focus, hitsRareOnes } = this.scenario
+    if (hitsRareOnes && rarest.test(kind)) return this.random.pick(possibleFaults(step, this.scenario, 'all'))
+    if (hitsRareOnes && rare.test(kind))
+      return this.random.chance(rareRate) ? this.random.pick(possibleFaults(step, this.scenario, 'all')) : null
     const usual = important.test(kind) ? callFaultRate : callFaultRate / 10
     if (!this.random.chance(kind === focus ? Math.max(usual, focusRate) : usual)) return null
     const possible = possibleFaults(step, this.scenario)
