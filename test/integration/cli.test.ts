@@ -98,7 +98,7 @@ suite('command line', { concurrency: 2 }, () => {
       '  - absent.json: no such file',
       '  - CAUDAL_KAFKA_BROKRS: unknown key; did you mean CAUDAL_KAFKA_BROKERS?',
       '  - --workers: must be an integer from 1 to 64, is "0"',
-      '  - CAUDAL_REDIS_URL: must be a URL that begins with redis:// or rediss://, is "http://a"',
+      '  - CAUDAL_REDIS_URL: must be a URL that begins with redis://, rediss://, redis-cluster://, rediss-cluster://, redis-sentinel://, rediss-sentinel://, is "http://a"',
       '  - kafka.brokers: not set; give --kafka-brokers host:port, or CAUDAL_KAFKA_BROKERS',
       '  - absent.ts: no such file',
     ])
