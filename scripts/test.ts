@@ -2,7 +2,8 @@
  * `npm test`: all tests in phases, from fast to slow, with one summary in the end. `npm test -- unit` or `npm test -- integration/kill`
  * runs the files whose path contains that. The phases on real servers share one sandbox and get its addresses as CAUDAL_TEST_KAFKA and
  * CAUDAL_TEST_REDIS; a conformance file runs its suite on the memory adapter without them, and on the real one with them.
- * `npm run test:chaos` (CAUDAL_CHAOS=long) runs the chaos tests alone, in their long form; their results are a table in the end.
+ * `npm run test:chaos` (CAUDAL_CHAOS=long) runs the chaos tests alone, in their long form, with those files that have no short one
+ * (`*.long.test.ts`); their results are a table in the end.
  * CAUDAL_TEST_KAFKA_VERSION=3.9.1: the Kafka of that sandbox, in place of the newest.
  * CAUDAL_REQUIRE_REAL=1: what would be skipped for want of a real server fails; for want of Docker, Prometheus, libfaketime or a
  * small disk (which takes root), which one file each needs, it is told. Not here: test/bench, `npm run test:matrix`, and `npm run check`.
@@ -69,6 +70,7 @@ const secondsSince = (time: number) => (performance.now() - time) / 1000
 const filesOf = ({ folders }: Phase): readonly string[] =>
   folders
     .flatMap((folder) => globSync(`test/${folder}/**/*.test.ts`, { cwd: root }).sort())
+    .filter((file) => isLong || !file.endsWith('.long.test.ts'))
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
 
 const none = (): Counts => ({ passed: 0, failed: 0, skipped: [] })

@@ -2,13 +2,16 @@
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { strikeAll } from '../support/broker-faults.ts'
-import { isLong } from '../support/chaos.ts'
 import { ChaosStage } from '../support/chaos-stage.ts'
 import type { ChaosTopology } from '../support/checker/answers.ts'
 import { KafkaCluster, noCluster } from '../support/cluster.ts'
 import { SmallDisk } from '../support/small-disk.ts'
 
-const topologies: readonly ChaosTopology[] = isLong ? ['copy', 'running', 'windowed', 'sessions'] : ['running']
+/**
+ * Not in the short form, as a broker does not always get well: once, for a reason that was not found, it answered CONCURRENT_TRANSACTIONS to
+ * every InitProducerId for the five minutes that were waited.
+ */
+const topologies: readonly ChaosTopology[] = ['copy', 'running', 'windowed', 'sessions']
 const megabytes = 96
 
 for (const topology of topologies) {
