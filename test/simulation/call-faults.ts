@@ -34,12 +34,22 @@ const lateMs = [0, 0, 50, 500, 3000, 12_000] as const
 export const isStore = (call: Call): boolean => call.request === null
 
 /** Those of the scenario, or of all, that this step can meet with. */
-export function possibleFaults({ call, phase }: CallMoment, { faults, store }: Scenario, whose?: 'all'): readonly CallFault[] {
-  const isLocal = isStore(call) && store === 'memory'
+export function possibleFaults({ call, phase }: CallMoment, scenario: Scenario, whose?: 'all'): readonly CallFault[] {
+  const isLocal = isStore(call) && scenario.store === 'memory'
   return callFaults.filter(
-    (fault) => (whose === 'all' || faults.has(fault)) && (!isLocal || inMemory.includes(fault)) && can[fault](call, phase),
+    (fault) =>
+      (whose === 'all' || scenario.faults.has(fault)) &&
+      (!isLocal || inMemory.includes(fault)) &&
+      can[fault](call, phase) &&
+      !(fault === 'repeated' && isBeyondPromise(call, scenario)),
   )
 }
+
+/**
+ * Positions that are sent a second time land behind those that the other of two ids has committed meanwhile, and hold: a partition takes them
+ * until the marker of their transaction has come.
+ */
+const isBeyondPromise = (call: Call, { trigger }: Scenario) => trigger === 'continuous' && call.name.startsWith('TxnOffsetCommit')
 
 /** What can happen to a call that does not leave the process. */
 const inMemory: readonly CallFault[] = ['crash', 'stand-still', 'slow-connection']
