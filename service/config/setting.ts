@@ -88,8 +88,7 @@ export function addresses(help: string): Setting<readonly string[]> {
 
 export function maybeUrl(protocols: readonly string[], help: string): Setting<string | null> {
   const matches = (text: string) => URL.canParse(text) && protocols.includes(new URL(text).protocol)
-  const expects = `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`
-  return setting(z.nullable(z.string().refine(matches)), expects, { default: null, help })
+  return maybeMatching(matches, `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, help)
 }
 
 /** Text that `matches`; `expects` says what that is. */

@@ -4,7 +4,7 @@ import { FencedError } from '../errors.ts'
 import type { RetryLimits } from '../retry.ts'
 import type { Membership } from '../runtime/seam.ts'
 import type { Cluster } from './cluster.ts'
-import { askCoordinator } from './coordinator-request.ts'
+import { askCoordinator, type CoordinatorApi, type CoordinatorRequest } from './coordinator-request.ts'
 import { firstCode, type OffsetToCommit, refuseAnonymous, topicsToCommit } from './offset-to-commit.ts'
 import { versionMaxOf } from './wire/transaction-protocol.ts'
 import { errorCode } from './wire/error-codes.ts'
@@ -22,7 +22,7 @@ export const nobody: ProducerIdentity = { producerId: -1, producerEpoch: -1 }
 /** The last epoch that a broker gives to a client; then the producer id changes (P7). */
 const lastEpoch = 32_766
 /** The connection of a transaction's requests to coordinators. */
-export const transactionPurpose = 'transaction'
+const transactionPurpose = 'transaction'
 
 export interface Initialisation {
   readonly transactionalId: string
@@ -97,6 +97,36 @@ export interface PositionsToCommit {
   readonly offsets: readonly OffsetToCommit[]
 }
 
+/** What one request of a transaction has of its own. */
+type TransactionRequest<A extends CoordinatorApi> = Pick<CoordinatorRequest<A>, 'kind' | 'key' | 'api' | 'body' | 'codeOf'> & {
+  /** For the message of an error. */
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Where no answer comes the transaction is given up, as a request that is late could meet the next one.
+ * @throws RetakeError, LostError (from the guard), FatalError.
+ */
+export async function askInTransaction<A extends CoordinatorApi>(
+  options: TransactionOptions,
+  { fields, ...request }: TransactionRequest<A>,
+): Promise<AnswerOf<A>> {
+  const { cluster, timeoutMs, guard } = options
+  try {
+    return await askCoordinator(cluster, {
+      ...request,
+      purpose: transactionPurpose,
+      unanswered: 'throw',
+      versionMax: versionMaxOf(await cluster.transactionProtocol(), request.api),
+      guard,
+      limits: transactionLimits(options),
+      timeoutMs,
+    })
+  } catch (error) {
+    throw verdictError(request.api, error, fields)
+  }
+}
+
 /** Resolves with the first error code of the answer, NONE if there is none. @throws RetakeError, LostError, FatalError. */
 export async function txnOffsetCommit(
   options: TransactionOptions,
@@ -104,34 +134,24 @@ export async function txnOffsetCommit(
   { group, membership, offsets }: PositionsToCommit,
 ): Promise<number> {
   refuseAnonymous(membership)
-  const { cluster, transactionalId, timeoutMs, guard } = options
   const codeOf = (answer: AnswerOf<'TxnOffsetCommit'>) => firstCode(answer.topics)
-  try {
-    const answer = await askCoordinator(cluster, {
-      kind: 'group',
-      key: group,
-      purpose: transactionPurpose,
-      api: 'TxnOffsetCommit',
-      body: {
-        transactionalId,
-        groupId: group,
-        ...identity,
-        generationId: membership.generation,
-        memberId: membership.memberId,
-        groupInstanceId: membership.instanceId,
-        topics: topicsToCommit(offsets),
-      },
-      codeOf,
-      unanswered: 'throw',
-      versionMax: versionMaxOf(await cluster.transactionProtocol(), 'TxnOffsetCommit'),
-      guard,
-      limits: transactionLimits(options),
-      timeoutMs,
-    })
-    return codeOf(answer)
-  } catch (error) {
-    throw verdictError('TxnOffsetCommit', error, { group })
-  }
+  const answer = await askInTransaction(options, {
+    kind: 'group',
+    key: group,
+    api: 'TxnOffsetCommit',
+    body: {
+      transactionalId: options.transactionalId,
+      groupId: group,
+      ...identity,
+      generationId: membership.generation,
+      memberId: membership.memberId,
+      groupInstanceId: membership.instanceId,
+      topics: topicsToCommit(offsets),
+    },
+    codeOf,
+    fields: { group },
+  })
+  return codeOf(answer)
 }
 
 /**
@@ -143,25 +163,17 @@ export async function endTxn(
   identity: ProducerIdentity,
   outcome: 'commit' | 'abort',
 ): Promise<ProducerIdentity> {
-  const { cluster, transactionalId, timeoutMs, guard } = options
-  try {
-    const protocol = await cluster.transactionProtocol()
-    const { producerId, producerEpoch, ...answer } = await askCoordinator(cluster, {
-      kind: 'transaction',
-      key: transactionalId,
-      purpose: transactionPurpose,
-      api: 'EndTxn',
-      body: { transactionalId, ...identity, committed: outcome === 'commit' },
-      codeOf: (found) => found.errorCode,
-      unanswered: 'throw',
-      versionMax: versionMaxOf(protocol, 'EndTxn'),
-      ...(outcome === 'commit' ? { guard } : {}),
-      limits: transactionLimits(options),
-      timeoutMs,
-    })
-    if (answer.errorCode !== errorCode.NONE) throw errorOf('EndTxn', answer.errorCode, { transactionalId })
-    return protocol === 1 ? identity : { producerId, producerEpoch }
-  } catch (error) {
-    throw verdictError('EndTxn', error, { transactionalId, outcome })
-  }
+  const { cluster, transactionalId } = options
+  // An abort is right for a batch that is dead.
+  const guarded = outcome === 'commit' ? options : { ...options, guard: () => {} }
+  const { producerId, producerEpoch, ...answer } = await askInTransaction(guarded, {
+    kind: 'transaction',
+    key: transactionalId,
+    api: 'EndTxn',
+    body: { transactionalId, ...identity, committed: outcome === 'commit' },
+    codeOf: (found) => found.errorCode,
+    fields: { transactionalId, outcome },
+  })
+  if (answer.errorCode !== errorCode.NONE) throw errorOf('EndTxn', answer.errorCode, { transactionalId })
+  return (await cluster.transactionProtocol()) === 1 ? identity : { producerId, producerEpoch }
 }
