@@ -1,5 +1,6 @@
 /** The transactional producer of the conformance tests. */
-import { batchOf, fresh, type Identity, WireClient } from './wire-client.ts'
+import assert from 'node:assert/strict'
+import { batchOf, eventually, fresh, type Identity, WireClient } from './wire-client.ts'
 import type { KafkaUnderTest } from './wire-client.ts'
 
 /** A transactional producer that is as plain as can be: it knows its identity and the next sequence of its only partition. */
@@ -41,5 +42,15 @@ export function producersOf(kafka: () => Promise<KafkaUnderTest>) {
     return new Producer(client, id, await client.initialise(id, undefined, timeoutMs))
   }
   const topicOf = async () => (await connect()).createTopic()
-  return { connect, start, topicOf }
+  /** One whose transaction took too long, and was aborted by the broker. */
+  const timedOut = async () => {
+    const [producer, topic] = [await start(1_000), await topicOf()]
+    const { client } = producer
+    await producer.send(topic, 'a')
+    // A broker looks for such transactions every ten seconds.
+    await eventually('aborted', async () => ((await client.offsetAt(topic, -1, 'committed')) > 0 ? true : undefined), 20_000)
+    assert.deepEqual(await client.read(topic, 'committed'), [])
+    return { producer, topic }
+  }
+  return { connect, start, topicOf, timedOut }
 }
