@@ -29,6 +29,9 @@ export function brokerSettings(brokers: number): Readonly<Record<string, string 
     // Tests let members die; nobody wants to wait six seconds for each.
     'group.min.session.timeout.ms': 1_000,
     'auto.create.topics.enable': 'false',
+    // A broker that hands over partitions of which it has the only replica leaves them without a leader for a moment; a transaction that ends
+    // then is complete for its coordinator, though its markers were never written (Kafka 4.3.1), and its partitions are blocked for good.
+    'controlled.shutdown.enable': String(replicas > 1),
     'transaction.max.timeout.ms': 900_000,
     // How long a broker that was killed keeps its own restart waiting (default 9 s).
     'broker.session.timeout.ms': 5_000,

@@ -261,7 +261,7 @@ export class ChaosStage {
       await until(async () => ended() || (await condition()), what, timeoutMs * slowness())
       if (ended()) throw new Error(`a worker has ended by itself, waiting for: ${what}`)
     } catch (error) {
-      throw new Error(`${String(error)}\n${this.#logs()}`, { cause: error })
+      throw new Error(`${String(error)}\n${await this.#health()}\n${this.#logs()}`, { cause: error })
     }
   }
 
@@ -329,6 +329,13 @@ export class ChaosStage {
     } catch (ignored) {
       // The checker will tell.
     }
+  }
+
+  /** What each worker that is alive says of itself. */
+  async #health(): Promise<string> {
+    const alive = this.workers.filter(({ isAlive }) => isAlive)
+    const reports = await Promise.all(alive.map((worker) => worker.health()))
+    return reports.map((report, index) => `health of worker ${index}: ${JSON.stringify(report)}`).join('\n')
   }
 
   #logs(): string {

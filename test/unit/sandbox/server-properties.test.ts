@@ -12,7 +12,10 @@ test('three nodes replicate, one cannot', () => {
   assert.match(three, /^controller.quorum.voters=1@127.0.0.1:9101,2@127.0.0.1:9102,3@127.0.0.1:9103$/m)
   assert.match(three, /^transaction.state.log.replication.factor=3$/m)
   assert.match(three, /^min.insync.replicas=2$/m)
-  assert.match(nodeProperties(first, [first], '/data', {}), /^min.insync.replicas=1$/m)
+  assert.match(three, /^controlled.shutdown.enable=true$/m)
+  const one = nodeProperties(first, [first], '/data', {})
+  assert.match(one, /^min.insync.replicas=1$/m)
+  assert.match(one, /^controlled.shutdown.enable=false$/m)
 })
 
 test('given settings replace those of the sandbox', () => {
