@@ -6,7 +6,7 @@ import type { TaskId } from '../task-id.ts'
 import { type AssignmentData, decodeAssignment, encodeSubscription } from './consumer-protocol.ts'
 import { type LeaderOptions, leaderDecision } from './group-leader.ts'
 import type { GroupAnswer, GroupRequests } from './group-requests.ts'
-import type { GroupStanding } from './group-standing.ts'
+import { type GroupStanding, outsideGeneration } from './group-standing.ts'
 import { errorCode } from './wire/error-codes.ts'
 import type { AnswerOf, RequestOf } from './wire/messages.ts'
 
@@ -37,6 +37,8 @@ export class GroupJoin {
   #failures = 0
   /** Whether the last request got no answer. */
   #isTroubled = false
+  /** Whether it was told that another process has its instance id, and has come again since, without getting in. */
+  #hasComeAgain = false
 
   constructor(options: JoinOptions, standing: GroupStanding, requests: GroupRequests) {
     this.#options = options
@@ -65,6 +67,7 @@ export class GroupJoin {
 
   succeeded(): void {
     this.#failures = 0
+    this.#hasComeAgain = false
   }
 
   failed(): void {
@@ -116,9 +119,19 @@ export class GroupJoin {
   #refused(api: 'JoinGroup' | 'SyncGroup', { code, verdict }: GroupAnswer<unknown>, losses: number): null {
     this.failed()
     const error = this.#requests.errorOf(api, code)
-    if (verdict === 'fatal') throw error
-    if (verdict === 'lost' && losses === this.#standing.losses) this.#standing.lose(error.message)
+    const comesAgain = code === errorCode.FENCED_INSTANCE_ID && this.#mayComeAgain
+    if (comesAgain) this.#hasComeAgain = true
+    else if (verdict === 'fatal') throw error
+    if ((comesAgain || verdict === 'lost') && losses === this.#standing.losses) this.#standing.lose(error.message)
     return null
+  }
+
+  /**
+   * A coordinator that has moved may remember the process before this one, as a broker writes who a static member is when the rebalance is
+   * over. So a member that is not in yet comes again, once, as a new process does. If another process does have its place, that one is told.
+   */
+  get #mayComeAgain(): boolean {
+    return !this.#hasComeAgain && this.#standing.tasksGeneration === outsideGeneration
   }
 
   /**

@@ -1,5 +1,4 @@
 /** The faults that happen around the processes, one function each; the schedule says when. */
-import { offsetsTopic } from '../../service/memory/topics.ts'
 import { standStill } from './call-faults.ts'
 import type { EventFault, Scenario } from './scenario.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -231,5 +230,4 @@ function move(
   const node = random.pick(cluster.kafka.nodes)
   trace.add('kafka', `-- ${node} leads ${topic}-${partition}${loadingMs > 0 ? `, which it reads for ${loadingMs} ms` : ''}`)
   cluster.kafka.moveLeader(topic, partition, node, { loadingMs })
-  if (topic === offsetsTopic) for (const process of stage.processes) process.mayBeFenced = true
 }

@@ -39,10 +39,7 @@ export class SimulatedProcess {
   readonly place: number
   readonly instanceId: string | null
   readonly ports: SimulatedPorts
-  /**
-   * Another process was there, or came, under its instance id: either of the two may have to end. Or the coordinator has moved, and the
-   * next one remembers the process before this one, as a broker writes who a static member is when a rebalance is over.
-   */
+  /** Another process was there, or came, under its instance id: either of the two may have to end. */
   mayBeFenced = false
   /** Asked to stop: it may take too long for that. */
   isStopping = false

@@ -12,7 +12,7 @@ describe('GroupJoin', () => {
     await bed.cluster.connect()
   })
   after(() => bed.close())
-  const member = (name: string) => new MemberParts(bed, `${bed.id}-${name}`)
+  const member = (name: string, instanceId: string | null = null) => new MemberParts(bed, `${bed.id}-${name}`, instanceId)
 
   test('comes back with the id that it is given; alone it leads, and gives itself everything', async () => {
     const { join, standing } = member('alone')
@@ -82,6 +82,27 @@ describe('GroupJoin', () => {
     assert.match(one.losses[0] ?? '', /UNKNOWN_MEMBER_ID/)
     refuse(errorCode.INCONSISTENT_GROUP_PROTOCOL)
     await assert.rejects(one.join.attempt(), FatalError)
+  })
+
+  test('P16: a static member whom a coordinator that has moved does not remember comes again, once', async () => {
+    const one = member('forgotten', 'a')
+    let refusals = 1
+    one.wire.fault = ({ api }) => {
+      if (api !== 'SyncGroup' || refusals-- <= 0) return 'pass'
+      return { answer: { errorCode: errorCode.FENCED_INSTANCE_ID } }
+    }
+    await one.joined()
+    assert.match(one.losses.join(), /FENCED_INSTANCE_ID/)
+    assert.ok(one.standing.isMember)
+    refusals = 1
+    await assert.rejects(one.join.attempt(), /another process has this instance id/, 'a member that was in is replaced')
+  })
+
+  test('two refusals in a row: another process has the instance id', async () => {
+    const one = member('replaced', 'a')
+    one.wire.fault = ({ api }) => (api === 'SyncGroup' ? { answer: { errorCode: errorCode.FENCED_INSTANCE_ID } } : 'pass')
+    await assert.rejects(one.joined(), /another process has this instance id/)
+    assert.equal(one.losses.length, 1)
   })
 
   test('the end of the member ends a join that is held', async () => {

@@ -17,14 +17,14 @@ export class MemberParts {
   readonly losses: string[] = []
   error: CaudalError | null = null
 
-  constructor(bed: Bed, group: string) {
+  constructor(bed: Bed, group: string, instanceId: string | null = null) {
     this.wire = bed.client()
     const options = {
       cluster: new Cluster(this.wire, bed.clock),
       clock: bed.clock,
       log: silentLog,
       groupId: group,
-      instanceId: null,
+      instanceId,
       sessionTimeoutMs: 6_000,
       rebalanceTimeoutMs: 6_000,
       heartbeatIntervalMs: 20,
