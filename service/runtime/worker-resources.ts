@@ -2,19 +2,13 @@
 import { ApplyQueue } from '../commit/apply-queue.ts'
 import { type CaudalError, LostError } from '../errors.ts'
 import { Cluster } from '../kafka/cluster.ts'
-import { Fetcher, type FetcherOptions } from '../kafka/fetcher.ts'
+import { Fetcher } from '../kafka/fetcher.ts'
 import { AlternatingProducer, type Transactions } from '../kafka/alternating-producer.ts'
 import { TransactionalProducer } from '../kafka/transactional-producer.ts'
-import { compileTask } from '../operators/compile.ts'
-import { KeyKinds } from '../operators/key-kinds.ts'
 import { OutputBuffer } from '../sink/output-buffer.ts'
 import { PartitionWatch } from './partition-watch.ts'
 import { PrintedRows } from './printed-rows.ts'
 import { EntryCache } from '../state/entry-cache.ts'
-import { StateView } from '../state/state-view.ts'
-import { parseTaskId, type TaskId } from '../task-id.ts'
-import { storeFingerprint } from '../topology/fingerprint.ts'
-import { sourceOf } from '../topology/plan.ts'
 import type { Batch } from './batch.ts'
 import { BatchSize } from './batch-size.ts'
 import { BlockedFeeds } from './blocked-feeds.ts'
@@ -23,11 +17,8 @@ import { HeldWatermarks } from './held-watermarks.ts'
 import { HeartbeatRequests } from './heartbeat-requests.ts'
 import { type FrozenMembership, MembershipView } from './membership-view.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
-import { slotClockOf } from './slot-clocks.ts'
-import { type TakenTask, takeTask } from './taking.ts'
-import { Task, type TaskStore } from './task.ts'
+import { TaskLife } from './task-life.ts'
 import { TaskSet } from './task-set.ts'
-import { Timekeeper } from './timekeeper.ts'
 import { StoreWaits } from './store-waits.ts'
 import { TopicFacts } from './topic-facts.ts'
 import { Waits } from './waits.ts'
@@ -35,8 +26,6 @@ import { WatchedWire } from './watched-wire.ts'
 import { WorkerFigures } from './worker-figures.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
-/** Short, as the long polls of several takings stand behind one another on a connection. */
-const restoreWaitMs = 20
 const watchEveryMs = 1000
 /** How often event time is looked at where no trigger does so. */
 const timeEveryMs = 100
@@ -75,7 +64,6 @@ export class WorkerResources {
   /** Why the producer is not in a known state yet, where recovery was put off for mail. */
   unsettled: CaudalError | null = null
   #frozen: FrozenMembership | null = null
-  readonly #fetching: FetcherOptions
 
   constructor(parts: WorkerParts, loop: Loop) {
     const { wire, clock, settings, ids, flags, metrics, log } = parts
@@ -86,10 +74,15 @@ export class WorkerResources {
     this.waits = new Waits(clock, (waits) => parts.post({ kind: 'waits', waits }))
     const cluster = new Cluster(new WatchedWire(wire, clock, this.waits), clock)
     this.cluster = cluster
-    const fetching = { cluster, clock, isolation: 'read_committed', maxWaitMs: settings.fetchWaitMs } as const
-    const limits = { partitionBytesMax: settings.fetchPartitionBytesMax, readAheadBytesMax: settings.readAheadBytesMax }
-    this.fetcher = new Fetcher({ ...fetching, ...limits, purpose: 'fetch' })
-    this.#fetching = { ...fetching, ...limits }
+    const fetching = {
+      cluster,
+      clock,
+      isolation: 'read_committed',
+      maxWaitMs: settings.fetchWaitMs,
+      partitionBytesMax: settings.fetchPartitionBytesMax,
+      readAheadBytesMax: settings.readAheadBytesMax,
+    } as const
+    this.fetcher = new Fetcher({ ...fetching, purpose: 'fetch' })
     this.membership = new MembershipView(flags, clock)
     this.heartbeats = new HeartbeatRequests(parts.post)
     const guard = () => {
@@ -122,16 +115,18 @@ export class WorkerResources {
     })
     this.printed = new PrintedRows(parts.post)
     this.purge = new RepartitionPurge({ plan: parts.plan, cluster, clock, log })
+    const { fetcher, queue, cache, outputs, printed, membership, waits } = this
+    const life = new TaskLife({ parts, cluster, fetcher, fetching, queue, cache, outputs, printed, membership, waits })
     this.tasks = new TaskSet({
       clock,
       log,
-      take: (id, signal) => this.#take(id, signal),
-      open: (taken) => this.#open(taken),
-      close: (task) => this.#close(task),
+      take: (id, signal) => life.take(id, signal),
+      open: (taken) => life.open(taken),
+      close: (task) => life.close(task),
       heartbeat: (signal) => this.heartbeatAnswered(signal),
       wake: loop.wake,
     })
-    const { tasks, queue, cache } = this
+    const { tasks } = this
     const internal = parts.plan.internalTopics
     const repartitions = new Set(internal.flatMap(({ kind, name }) => (kind === 'repartition' ? name : [])))
     this.figures = new WorkerFigures({
@@ -239,80 +234,5 @@ export class WorkerResources {
     this.heartbeats.close()
     this.purge.close()
     await this.fetcher.close()
-  }
-
-  /** Each taking reads changelogs by itself: one that was given up must not be in the way of the next. */
-  async #take(id: TaskId, signal: AbortSignal): Promise<TakenTask> {
-    const changelogs = new Fetcher({ ...this.#fetching, maxWaitMs: restoreWaitMs, purpose: 'restore' })
-    try {
-      return await takeTask({ ...this.#takingParts(), changelogs, signal }, id)
-    } finally {
-      await changelogs.close()
-    }
-  }
-
-  #takingParts() {
-    const { plan, ids, clock, backend, log, metrics, post, flags } = this.parts
-    return {
-      plan,
-      group: ids.group,
-      transactionalIds: ids.transactionalIds,
-      cluster: this.cluster,
-      clock,
-      backend,
-      log,
-      metrics,
-      post,
-      waits: this.waits,
-      progress: () => flags.advance(),
-      membership: () => {
-        const current = this.membership.current
-        if (current === null) throw new LostError('no member of the group at the moment')
-        return current.membership
-      },
-      liveIds: () => this.membership.liveIds,
-    }
-  }
-
-  #open(taken: TakenTask): Task {
-    const { plan, settings, metrics, post, tables } = this.parts
-    const { subtopology: number, partition } = parseTaskId(taken.id)
-    const subtopology = plan.graph.subtopologies[number]
-    if (subtopology === undefined) throw new RangeError(`no sub-topology ${number}`)
-    const stores = taken.stores.map(({ spec, handle, counts, ...restored }): TaskStore => {
-      const view = new StateView({ spec, cache: this.cache, strict: settings.strict })
-      view.attach(handle, restored.position, counts)
-      const names = { name: spec.name, fingerprint: storeFingerprint(spec), partition }
-      return { ...restored, ...names, view, handle, lastOffset: -1, leaderEpoch: -1 }
-    })
-    const feeds = taken.positions.map(({ topic, partition, position }) =>
-      this.fetcher.add(topic, partition, position, sourceOf(plan, topic)?.onDeleted),
-    )
-    const time = Timekeeper.of(plan, taken, { feeds, now: this.parts.clock.monotonic() })
-    const slots = slotClockOf(plan, taken)
-    const keyKinds = new KeyKinds(plan.graph.ids, taken.progress?.keyKinds ?? {})
-    const views = new Map(stores.map(({ name, view }) => [name, view]))
-    const pipeline = compileTask(subtopology, {
-      partition,
-      plan,
-      views,
-      tables,
-      outputs: this.outputs,
-      metrics,
-      print: (rows) => this.printed.add(rows),
-      keyKinds,
-      time,
-      slots: slots ?? undefined,
-    })
-    post({ kind: 'running', task: taken.id })
-    return new Task(taken, { feeds, pipeline, stores, time, slots, keyKinds })
-  }
-
-  #close(task: Task): void {
-    for (const feed of task.feeds) this.fetcher.remove(feed)
-    for (const { view, handle } of task.stores) {
-      this.queue.release(handle)
-      view.discard()
-    }
   }
 }
