@@ -1,4 +1,4 @@
-/** A local Kafka cluster of one or more combined nodes (broker and controller in one process each), as plain Java processes. */
+/** A local Kafka cluster of one or more nodes (broker, controller, or both in one process), as plain Java processes. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
@@ -30,7 +30,8 @@ export class KafkaProcesses {
   readonly #users: Readonly<Record<string, string>>
   readonly #processes: GuardedProcesses
   readonly #starting: Starting
-  readonly #running: (GuardedProcess | null)[]
+  /** By id of the node. */
+  readonly #running = new Map<number, GuardedProcess>()
 
   constructor(options: {
     readonly nodes: readonly KafkaNode[]
@@ -52,7 +53,6 @@ export class KafkaProcesses {
     this.#users = options.users
     this.#processes = options.processes
     this.#starting = options.starting
-    this.#running = this.nodes.map(() => null)
   }
 
   get nodes(): readonly KafkaNode[] {
@@ -60,21 +60,21 @@ export class KafkaProcesses {
   }
 
   get addresses(): readonly string[] {
-    return this.nodes.map((node) => `127.0.0.1:${node.port}`)
+    return this.nodes.flatMap(({ port }) => (port === null ? [] : [`127.0.0.1:${port}`]))
   }
 
   get pids(): readonly number[] {
-    return this.#running.map((process) => process?.pid ?? -1)
+    return [...this.#running.values()].map(({ pid }) => pid)
   }
 
   /** Signals one node (1, 2, …), or all of them. */
   kill(signal: NodeJS.Signals = 'SIGKILL', id?: number): void {
-    for (const node of this.#chosen(id)) this.#running[node.id - 1]?.kill(signal)
+    for (const node of this.#chosen(id)) this.#running.get(node.id)?.kill(signal)
   }
 
   /** Resolves when the process of one node (1, 2, …), or of all, has ended, whoever ended it. */
   async ended(id?: number): Promise<void> {
-    await Promise.all(this.#chosen(id).map(async (node) => this.#running[node.id - 1]?.ended()))
+    await Promise.all(this.#chosen(id).map(async (node) => this.#running.get(node.id)?.ended()))
   }
 
   /** Ends what still runs of one node, or of all, and starts it on the same ports with the same data. */
@@ -135,13 +135,14 @@ export class KafkaProcesses {
     writeFileSync(log, '')
     const args = [...serverOptions, '-cp', `${this.#libraries}/*`, 'kafka.Kafka', join(directory, 'server.properties')]
     const server = await this.#java(args, log)
-    this.#running[node.id - 1] = server
+    this.#running.set(node.id, server)
     await untilReady(server, {
       ...this.#starting,
       name: this.nodes.length === 1 ? 'Kafka' : `Kafka node ${node.id}`,
       timeoutMs: startTimeoutMs,
       // The line alone comes before the port is open, and the open port alone before the node takes part in the cluster.
-      ready: async () => readFileSync(log, 'utf8').includes('Kafka Server started') && (await answers(node.port)),
+      ready: async () =>
+        readFileSync(log, 'utf8').includes('Kafka Server started') && (await answers(node.port ?? node.controllerPort ?? 0)),
     })
   }
 

@@ -11,6 +11,7 @@ import { GuardedProcesses } from './guarded-processes.ts'
 import { KafkaProcesses } from './kafka-processes.ts'
 import { PortTakenError } from './readiness.ts'
 import { RedisProcess } from './redis-process.ts'
+import type { KafkaNode } from './server-properties.ts'
 import type { Starting } from './starting.ts'
 
 export const sandboxKinds = ['auto', 'given', 'processes', 'docker', 'memory'] as const
@@ -35,6 +36,8 @@ export interface SandboxOptions {
   readonly kafkaUsers?: Readonly<Record<string, string>> | undefined
   /** Of containers there is one. */
   readonly brokers?: 1 | 3 | undefined
+  /** Default `combined`: each broker is a controller too. `apart`: one controller in a process of its own, a node behind the brokers; not for containers. */
+  readonly controller?: 'combined' | 'apart' | undefined
   /** Stops a start that is under way: it rejects with StoppedError and leaves nothing behind. */
   readonly signal?: AbortSignal | undefined
 }
@@ -125,13 +128,9 @@ async function startOnce(options: SandboxOptions, libraries: string, redisServer
   mkdirSync(parent, { recursive: true })
   const processes = new GuardedProcesses(mkdtempSync(join(parent, 'caudal-sandbox-')))
   try {
-    const ports = await freePorts(2 * brokers + 1, systemClock)
+    const [redisPort = 0, ...ports] = await freePorts(2 * brokers + 1, systemClock)
     const starting = { progress, signal }
-    const nodes = Array.from({ length: brokers }, (_, i) => ({
-      id: i + 1,
-      port: ports[2 * i + 1] ?? 0,
-      controllerPort: ports[2 * i + 2] ?? 0,
-    }))
+    const nodes = nodesOf(brokers, options.controller ?? 'combined', ports)
     const kafka = new KafkaProcesses({
       nodes,
       libraries,
@@ -141,7 +140,7 @@ async function startOnce(options: SandboxOptions, libraries: string, redisServer
       processes,
       starting,
     })
-    const redis = redisServer === null ? null : new RedisProcess(redisServer, ports[0] ?? 0, processes, starting)
+    const redis = redisServer === null ? null : new RedisProcess(redisServer, redisPort, processes, starting)
     progress(`starting Kafka${redis ? ' and Redis' : ''}`)
     await Promise.all([kafka.start(), redis?.start()])
     const seconds = ((systemClock.monotonic() - begin) / 1000).toFixed(1)
@@ -152,4 +151,16 @@ async function startOnce(options: SandboxOptions, libraries: string, redisServer
     await processes.close()
     throw error
   }
+}
+
+/** `ports`: two for each broker. */
+function nodesOf(brokers: number, controller: 'combined' | 'apart', ports: readonly number[]): readonly KafkaNode[] {
+  const combined = Array.from({ length: brokers }, (_, i) => ({
+    id: i + 1,
+    port: ports[2 * i] ?? 0,
+    controllerPort: ports[2 * i + 1] ?? 0,
+  }))
+  if (controller === 'combined') return combined
+  const alone = { id: brokers + 1, port: null, controllerPort: combined[0]?.controllerPort ?? 0 }
+  return [...combined.map((node) => ({ ...node, controllerPort: null })), alone]
 }

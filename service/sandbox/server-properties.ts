@@ -1,10 +1,14 @@
 /** The configuration of a sandbox's broker: small, quick to start, with rebalances that don't wait. */
 
+/** A node has a port for each of its roles, broker and controller; null: it has not that role. */
 export interface KafkaNode {
   readonly id: number
-  readonly port: number
-  readonly controllerPort: number
+  readonly port: number | null
+  readonly controllerPort: number | null
 }
+
+/** After so long without a sign of a broker the controller gives its partitions to others. */
+export const brokerSessionTimeoutMs = 5_000
 
 /** What all sandboxes of so many brokers share: everything but addresses, roles and directories. */
 export function brokerSettings(brokers: number): Readonly<Record<string, string | number>> {
@@ -29,12 +33,9 @@ export function brokerSettings(brokers: number): Readonly<Record<string, string 
     // Tests let members die; nobody wants to wait six seconds for each.
     'group.min.session.timeout.ms': 1_000,
     'auto.create.topics.enable': 'false',
-    // A broker that hands over partitions of which it has the only replica leaves them without a leader for a moment; a transaction that ends
-    // then is complete for its coordinator, though its markers were never written (Kafka 4.3.1), and its partitions are blocked for good.
-    'controlled.shutdown.enable': String(replicas > 1),
     'transaction.max.timeout.ms': 900_000,
     // How long a broker that was killed keeps its own restart waiting (default 9 s).
-    'broker.session.timeout.ms': 5_000,
+    'broker.session.timeout.ms': brokerSessionTimeoutMs,
     'broker.heartbeat.interval.ms': 1_000,
     // Retention goes by the stamps of records, and those of tests lie in the past.
     'log.retention.ms': -1,
@@ -48,17 +49,24 @@ export function nodeProperties(
   data: string,
   properties: Readonly<Record<string, string>>,
 ): string {
+  const { port, controllerPort } = node
+  const roles = [...(port === null ? [] : ['broker']), ...(controllerPort === null ? [] : ['controller'])]
+  const listeners = [
+    ...(port === null ? [] : [`PLAINTEXT://127.0.0.1:${port}`]),
+    ...(controllerPort === null ? [] : [`CONTROLLER://127.0.0.1:${controllerPort}`]),
+  ]
+  const voters = nodes.flatMap(({ id, controllerPort: at }) => (at === null ? [] : [`${id}@127.0.0.1:${at}`]))
+  const asBroker = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`, 'inter.broker.listener.name': 'PLAINTEXT' }
   const all: Record<string, string | number> = {
-    'process.roles': 'broker,controller',
+    'process.roles': roles.join(','),
     'node.id': node.id,
-    'controller.quorum.voters': nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}`,
+    'controller.quorum.voters': voters.join(','),
+    listeners: listeners.join(','),
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': data,
-    ...brokerSettings(nodes.length),
+    ...(port === null ? {} : asBroker),
+    ...brokerSettings(nodes.filter((each) => each.port !== null).length),
   }
   return Object.entries({ ...all, ...properties })
     .map(([name, value]) => `${name}=${value}\n`)
