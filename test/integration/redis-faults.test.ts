@@ -45,6 +45,8 @@ async function setUp(test: TestContext, ownFlags: Readonly<Record<string, number
   const recovers = async () => {
     await stage.processesEverywhere()
     await comesToRest()
+    // The pages may come to know a little later than Redis that a store is whole again.
+    await stage.settled()
     assert.deepEqual(await stage.members(), members, 'the members, their generation and their tasks are the same')
     await goesOn()
   }
