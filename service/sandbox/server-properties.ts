@@ -42,7 +42,7 @@ export function brokerSettings(brokers: number): Readonly<Record<string, string 
   }
 }
 
-/** The text of a node's `server.properties`; `properties` go over the sandbox's own. */
+/** The text of a node's `server.properties`; of a broker's, `properties` go over the sandbox's own. */
 export function nodeProperties(
   node: KafkaNode,
   nodes: readonly KafkaNode[],
@@ -68,7 +68,7 @@ export function nodeProperties(
     ...(port === null ? {} : asBroker),
     ...brokerSettings(nodes.filter((each) => each.port !== null).length),
   }
-  return Object.entries({ ...all, ...properties })
+  return Object.entries({ ...all, ...(port === null ? {} : properties) })
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 }
