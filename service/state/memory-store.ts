@@ -39,8 +39,13 @@ export class MemoryStoreBackend implements StoreBackend {
 type Kept = string | Buffer
 const textBytesMax = 128
 
-const keptOf = (block: Buffer, start: number, end: number): Kept =>
-  end - start <= textBytesMax ? block.latin1Slice(start, end) : block.subarray(start, end)
+/** Shares no memory with `block`: of all that was fetched with it, one value that stays would keep the whole. */
+function keptOf(block: Buffer, start: number, end: number): Kept {
+  if (end - start <= textBytesMax) return block.latin1Slice(start, end)
+  const own = Buffer.allocUnsafeSlow(end - start)
+  block.copy(own, 0, start, end)
+  return own
+}
 /** A copy: a codec may keep a view of the bytes that it decodes, and caches share nothing with the store (P14). */
 const bytesOf = (kept: Kept): Buffer => (typeof kept === 'string' ? Buffer.from(kept, 'latin1') : Buffer.from(kept))
 

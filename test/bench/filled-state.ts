@@ -12,19 +12,21 @@ export interface FilledState {
   readonly exportName: string
   readonly application: string
   readonly keys: number
+  /** Of each event, which is a row of the state then. Default: none, so that rows are small. */
+  readonly padding?: string
   readonly progress: (line: string) => void
 }
 
-const event: TimedEvent = { sent: 0, padding: '' }
 const everyMs = 100
 
 /** Makes the topics, and lets a process take one event of each key; it has been stopped with grace when this resolves. */
 export async function fillState(bench: BenchCluster, filled: FilledState): Promise<void> {
-  const { brokers, redisUrl, exportName, application, keys, progress } = filled
+  const { brokers, redisUrl, exportName, application, keys, padding = '', progress } = filled
   const [input, output] = [`${application}-in`, `${application}-out`]
   await bench.createTopics([input, output])
   if (keys === 0) return
   progress(`${application}: writing ${keys} keys`)
+  const event: TimedEvent = { sent: 0, padding }
   const value = JSON.stringify(event)
   const events = inputOf(keys, (n) => ({ key: `key-${n}`, value, time: Date.now() }))
   const { ends, release } = await bench.write(input, events)

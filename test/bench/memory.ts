@@ -7,7 +7,7 @@ import { BenchCluster } from './bench-cluster.ts'
 import { CaudalProcess } from './caudal-process.ts'
 import { fillState } from './filled-state.ts'
 import type { HeapNote } from './heap-watch.ts'
-import { produceSteadily } from './paced.ts'
+import { padding, produceSteadily } from './paced.ts'
 import { loadAverage, median } from './statistics.ts'
 
 export interface MemoryResult {
@@ -36,6 +36,8 @@ interface Watched {
 }
 
 const perSecond = 2_000
+/** At which each key comes once before anything is measured, so that caches are as full as they get. */
+const firstPerSecond = 20_000
 const minuteMs = 60_000
 const pageBytes = 4096
 const mainThread = 0
@@ -50,7 +52,8 @@ export async function measureMemory(options: MemoryOptions): Promise<readonly Me
     inMemory,
     ...(options.redisUrl === null ? [] : [{ ...inRedis, redisUrl: options.redisUrl }]),
   ]
-  for (const each of watched) await fillState(bench, { ...options, ...each })
+  // As long as those that come later: state that is replaced does not grow.
+  for (const each of watched) await fillState(bench, { ...options, ...each, padding })
   const results = await Promise.all(watched.map((each) => watch(bench, each, options)))
   await bench.close()
   return results
@@ -70,8 +73,11 @@ async function watch(
     execArgv: ['--import', heapWatch],
     env: { HEAP_NOTES: notes },
   })
+  const keyOf = keyOfMany(keys)
+  const first = AbortSignal.timeout((keys / firstPerSecond) * 1000)
+  await produceSteadily(bench, `${application}-in`, { perSecond: firstPerSecond, keyOf, signal: first })
   const stop = new AbortController()
-  const traffic = produceSteadily(bench, `${application}-in`, { perSecond, keyOf: keyOfMany(keys), signal: stop.signal })
+  const traffic = produceSteadily(bench, `${application}-in`, { perSecond, keyOf, signal: stop.signal })
   const resident: number[] = []
   let begin = 0
   try {

@@ -24,9 +24,12 @@ export interface SeenEvent {
 }
 
 const tickMs = 5
+/** Of one request, so that what has piled up behind a busy machine fits into it. */
+const eventsMax = 4_000
 const users = Array.from({ length: 400 }, (_, i) => `user-${i}`)
 const userOf = (n: number): string => users[n % users.length] ?? ''
-const padding = '.'.repeat(190)
+export const padding = '.'.repeat(190)
+
 export interface Pace {
   readonly perSecond: number
   /** The key of the n-th event; default 400 in turn. */
@@ -49,7 +52,7 @@ export async function produceSteadily(
     owed += ((now - last) * perSecond) / 1000
     last = now
     const builders = Array.from({ length: partitions }, () => new RecordBatchBuilder())
-    for (; owed >= 1; owed--, n++) {
+    for (const most = n + eventsMax; owed >= 1 && n < most; owed--, n++) {
       const key = keyOf(n)
       const event: TimedEvent = { sent: now, padding }
       builders[partitionForKey(Buffer.from(key), partitions)]?.append(key, JSON.stringify(event), Date.now())
