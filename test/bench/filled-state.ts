@@ -3,13 +3,13 @@ import type { BenchCluster } from './bench-cluster.ts'
 import { CaudalProcess } from './caudal-process.ts'
 import { inputOf } from './input.ts'
 import type { TimedEvent } from './paced.ts'
+import { exportOf } from './topology-start.ts'
 
 export interface FilledState {
   readonly brokers: readonly string[]
   /** Null: the changelog alone. */
   readonly redisUrl: string | null
   /** Of `topologies.ts`: one that reads `<application>-in`. */
-  readonly exportName: string
   readonly application: string
   readonly keys: number
   /** Of each event, which is a row of the state then. Default: none, so that rows are small. */
@@ -21,7 +21,7 @@ const everyMs = 100
 
 /** Makes the topics, and lets a process take one event of each key; it has been stopped with grace when this resolves. */
 export async function fillState(bench: BenchCluster, filled: FilledState): Promise<void> {
-  const { brokers, redisUrl, exportName, application, keys, padding = '', progress } = filled
+  const { brokers, redisUrl, application, keys, padding = '', progress } = filled
   const [input, output] = [`${application}-in`, `${application}-out`]
   await bench.createTopics([input, output])
   if (keys === 0) return
@@ -31,7 +31,11 @@ export async function fillState(bench: BenchCluster, filled: FilledState): Promi
   const events = inputOf(keys, (n) => ({ key: `key-${n}`, value, time: Date.now() }))
   const { ends, release } = await bench.write(input, events)
   await release()
-  const caudal = new CaudalProcess({ brokers, exportName, flags: redisUrl === null ? {} : { 'redis-url': redisUrl } })
+  const caudal = new CaudalProcess({
+    brokers,
+    exportName: exportOf(application),
+    flags: redisUrl === null ? {} : { 'redis-url': redisUrl },
+  })
   try {
     await bench.committed(application, input, ends, everyMs)
   } finally {

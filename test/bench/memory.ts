@@ -9,6 +9,7 @@ import { fillState } from './filled-state.ts'
 import type { HeapNote } from './heap-watch.ts'
 import { padding, produceSteadily } from './paced.ts'
 import { loadAverage, median } from './statistics.ts'
+import { exportOf } from './topology-start.ts'
 
 export interface MemoryResult {
   readonly name: string
@@ -31,7 +32,6 @@ export interface MemoryOptions {
 interface Watched {
   readonly name: string
   readonly application: string
-  readonly exportName: string
   readonly redisUrl: string | null
 }
 
@@ -46,8 +46,8 @@ const heapWatch = new URL('heap-watch.ts', import.meta.url).href
 /** State in memory and in Redis, side by side. */
 export async function measureMemory(options: MemoryOptions): Promise<readonly MemoryResult[]> {
   const bench = new BenchCluster(options.brokers)
-  const inMemory = { name: 'state in memory', application: 'steady', exportName: 'steady', redisUrl: null }
-  const inRedis = { name: 'state in Redis', application: 'steady-redis', exportName: 'steadyRedis' }
+  const inMemory = { name: 'state in memory', application: 'steady', redisUrl: null }
+  const inRedis = { name: 'state in Redis', application: 'steady-redis' }
   const watched: readonly Watched[] = [
     inMemory,
     ...(options.redisUrl === null ? [] : [{ ...inRedis, redisUrl: options.redisUrl }]),
@@ -61,26 +61,27 @@ export async function measureMemory(options: MemoryOptions): Promise<readonly Me
 
 async function watch(
   bench: BenchCluster,
-  { name, application, exportName, redisUrl }: Watched,
+  { name, application, redisUrl }: Watched,
   { brokers, keys, minutes, progress }: MemoryOptions,
 ): Promise<MemoryResult> {
   const folder = mkdtempSync(join(tmpdir(), 'caudal-memory-'))
   const notes = join(folder, 'heap')
   const caudal = new CaudalProcess({
     brokers,
-    exportName,
+    exportName: exportOf(application),
     flags: redisUrl === null ? {} : { 'redis-url': redisUrl },
     execArgv: ['--import', heapWatch],
     env: { HEAP_NOTES: notes },
   })
-  const keyOf = keyOfMany(keys)
-  const first = AbortSignal.timeout((keys / firstPerSecond) * 1000)
-  await produceSteadily(bench, `${application}-in`, { perSecond: firstPerSecond, keyOf, signal: first })
+  const [input, keyOf] = [`${application}-in`, keyOfMany(keys)]
   const stop = new AbortController()
-  const traffic = produceSteadily(bench, `${application}-in`, { perSecond, keyOf, signal: stop.signal })
+  let traffic = Promise.resolve()
   const resident: number[] = []
   let begin = 0
   try {
+    const first = AbortSignal.timeout((keys / firstPerSecond) * 1000)
+    await produceSteadily(bench, input, { perSecond: firstPerSecond, keyOf, signal: first })
+    traffic = produceSteadily(bench, input, { perSecond, keyOf, signal: stop.signal })
     // What is restored, compiled and cached for the first time is no growth.
     await systemClock.sleep(minuteMs)
     begin = systemClock.now()

@@ -3,6 +3,7 @@ import { flushRedis } from '../support/redis-contents.ts'
 import { BenchCluster } from './bench-cluster.ts'
 import { type FailoverResult, failoverResult, restarts, starting, takeOvers, underTraffic } from './failover.ts'
 import { fillState } from './filled-state.ts'
+import { exportOf } from './topology-start.ts'
 
 export interface RecoveryOptions {
   readonly brokers: readonly string[]
@@ -19,15 +20,15 @@ export async function measureRecovery(options: RecoveryOptions): Promise<readonl
   const { brokers, redisUrl, keys, times, progress } = options
   const bench = new BenchCluster(brokers)
   const states = [
-    { application: 'empty-state', exportName: 'emptyState', keys: 0 },
-    { application: 'few-keys', exportName: 'fewKeys', keys: few },
-    { application: 'many-keys', exportName: 'manyKeys', keys },
+    { application: 'empty-state', keys: 0 },
+    { application: 'few-keys', keys: few },
+    { application: 'many-keys', keys },
   ]
   for (const state of states) await fillState(bench, { ...state, brokers, redisUrl, progress })
   const results: FailoverResult[] = []
   const note = (name: string, seconds: readonly number[]) => void results.push(failoverResult(name, seconds))
-  for (const { application, exportName, keys: count } of states) {
-    const start = starting({ brokers, exportName, flags: { 'redis-url': redisUrl } })
+  for (const { application, keys: count } of states) {
+    const start = starting({ brokers, exportName: exportOf(application), flags: { 'redis-url': redisUrl } })
     const of = { start, times, progress }
     await underTraffic(bench, application, async (outputs) => {
       note(`${count} keys: stopped and started, Redis warm`, await restarts(outputs, { ...of, end: 'stop' }))

@@ -1,13 +1,12 @@
 /** Reads the changelog of `restored` once, as it is told, says how long that took, and ends. */
 import { systemClock } from '../../service/clock.ts'
-import { defaultConfiguration } from '../../service/config.ts'
 import type { TaskStatus } from '../../service/runtime/running.ts'
-import { startSupervisor } from '../../service/start-supervisor.ts'
 import { changelogTopic } from '../../service/topology/names.ts'
-import { BenchCluster, silent } from './bench-cluster.ts'
+import { BenchCluster } from './bench-cluster.ts'
 import { readTopic } from './fetch-side.ts'
 import { partitions } from './input.ts'
 import type { Reading, ReadingResult } from './restore.ts'
+import { startTopology } from './topology-start.ts'
 
 const application = 'restored'
 const lookEveryMs = 2
@@ -32,19 +31,8 @@ async function fetch({ brokers }: Reading): Promise<ReadingResult> {
 
 /** From the first task that restores until all run. */
 async function restore({ brokers, redisUrl }: Reading): Promise<ReadingResult> {
-  const { kafka, redis } = defaultConfiguration
-  const configuration = {
-    ...defaultConfiguration,
-    applicationId: application,
-    kafka: { ...kafka, brokers },
-    redis: { ...redis, url: redisUrl },
-  }
-  const topologyUrl = new URL('topologies.ts', import.meta.url)
-  const supervisor = await startSupervisor({ configuration, topologyUrl, exportName: application, log: silent })
+  const { supervisor, failed } = await startTopology({ brokers, redisUrl, application, file: 'topologies.ts' })
   const tasks = (): readonly TaskStatus[] => supervisor.status().workers.flatMap((worker) => worker.tasks)
-  const failed = supervisor.outcome.then(({ error }) => {
-    throw error ?? new Error('the topology has stopped')
-  })
   const totals = new Map<string, number>()
   let start = 0
   for (;;) {
@@ -57,7 +45,6 @@ async function restore({ brokers, redisUrl }: Reading): Promise<ReadingResult> {
     await Promise.race([systemClock.sleep(lookEveryMs), failed])
   }
   const seconds = (systemClock.monotonic() - start) / 1000
-  failed.catch(() => {})
   await supervisor.stop()
   return { records: [...totals.values()].reduce((sum, total) => sum + total, 0), seconds }
 }

@@ -39,7 +39,7 @@ const reader = fileURLToPath(new URL('restore-process.ts', import.meta.url))
 
 export async function measureRestore({ brokers, redisUrl, keys, progress }: RestoreOptions): Promise<readonly RestoreResult[]> {
   const bench = new BenchCluster(brokers)
-  await fillState(bench, { brokers, redisUrl: null, exportName: 'restored', application: 'restored', keys, progress })
+  await fillState(bench, { brokers, redisUrl: null, application: 'restored', keys, progress })
   await bench.close()
   const sides = [
     { name: 'fetched and decoded alone', reading: { kind: 'fetch', brokers, redisUrl: null } },

@@ -1,36 +1,19 @@
-/** A topology as it runs in production: a supervisor, one worker in its thread, exactly-once. */
-import { defaultConfiguration } from '../../service/config.ts'
-import { startSupervisor } from '../../service/start-supervisor.ts'
+/** A topology as it runs in production: input that it has to get through. */
 import { systemClock } from '../../service/clock.ts'
 import { repartitionTopic } from '../../service/topology/names.ts'
-import { BenchCluster, type Ends, silent } from './bench-cluster.ts'
+import { BenchCluster, type Ends } from './bench-cluster.ts'
 import { partitions } from './input.ts'
 import type { Side, SideOptions } from './side.ts'
+import { startTopology } from './topology-start.ts'
 
 /** How often it is looked whether the last commit was made: part of the error of the time, and of the cost. */
 const pollEveryMs = 25
 
-/** `count-many` is exported as `countMany`. */
-const exportOf = (topic: string): string => topic.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
-
 /** `file`: in this folder. */
 export async function openTopologySide(options: SideOptions, file: string): Promise<Side> {
   const { brokers, redisUrl, topic } = options
-  const { kafka, redis } = defaultConfiguration
-  const configuration = {
-    ...defaultConfiguration,
-    applicationId: topic,
-    kafka: { ...kafka, brokers },
-    redis: { ...redis, url: redisUrl },
-    logLevel: 'error' as const,
-  }
-  const topologyUrl = new URL(file, import.meta.url)
-  const supervisor = await startSupervisor({ configuration, topologyUrl, exportName: exportOf(topic), log: silent })
+  const { supervisor, failed } = await startTopology({ brokers, redisUrl, application: topic, file })
   const running = () => supervisor.status().workers.flatMap(({ tasks }) => tasks.filter(({ state }) => state === 'running'))
-  const failed = supervisor.outcome.then(({ error }) => {
-    throw error ?? new Error('the topology has stopped')
-  })
-  failed.catch(() => {})
   const tasks = options.repartition === null ? partitions : 2 * partitions
   while (running().length < tasks) await Promise.race([systemClock.sleep(20), failed])
   const bench = new BenchCluster(brokers)

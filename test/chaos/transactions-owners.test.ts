@@ -114,12 +114,7 @@ class Owners {
     const gate = stage.gates[1]
     gate?.close()
     await until(() => gate?.isReached === true, 'user code blocks', withinMs)
-    await this.#untilOwnerOfAll(this.#first.process)
-    await stage.processes(recordsPerSecond)
-    gate?.open()
-    await stage.settled(withinMs)
-    await goOn(stage)
-    return 'replaced, and back as a healthy member'
+    return this.#comesBack({ after: this.#first.process, wake: () => gate?.open() })
   }
 
   /** It wakes with a transaction that has records and positions, and only has to be ended. */
@@ -130,9 +125,15 @@ class Owners {
     const stop = { kind: 'signal', signal: 'SIGSTOP', before: true } as const
     const planned = kafka.plan({ api: 'TxnOffsetCommit', at: 'answer', nth: 1, where, does: stop })
     await stage.until(() => planned.isHit, 'it stands still in a transaction')
-    await this.#untilOwnerOfAll(this.#second.process)
+    return this.#comesBack({ after: this.#second.process, wake: () => process.signal('SIGCONT') })
+  }
+
+  /** Whoever stands still wakes when another has been at work in its place. */
+  async #comesBack({ after, wake }: { readonly after: WorkerProcess; readonly wake: () => void }): Promise<string> {
+    const { stage } = this.#proxied
+    await this.#untilOwnerOfAll(after)
     await stage.processes(recordsPerSecond)
-    process.signal('SIGCONT')
+    wake()
     await stage.settled(withinMs)
     await goOn(stage)
     return 'replaced, and back as a healthy member'

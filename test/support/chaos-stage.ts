@@ -21,6 +21,7 @@ import { servers } from './servers.ts'
 import { slowness } from './slowness.ts'
 import { stopWell } from './stage.ts'
 import { WorkerProcess } from './worker-process.ts'
+import { logsOf, untilWithWorkers } from './workers.ts'
 
 export interface ChaosOptions {
   readonly test: TestContext
@@ -224,7 +225,7 @@ export class ChaosStage {
   /** Fails where there are any, and says which. */
   assertNone(anomalies: readonly Anomaly[]): void {
     const lines = anomalies.slice(0, shownAnomalies).map(({ kind, where, what }) => `${kind}: ${where}: ${what}`)
-    assert.equal(anomalies.length, 0, `${anomalies.length} anomalies:\n${lines.join('\n')}\n${this.#logs()}`)
+    assert.equal(anomalies.length, 0, `${anomalies.length} anomalies:\n${lines.join('\n')}\n${logsOf(this.workers)}`)
   }
 
   /** What is wrong with what there is now, once the workers have stopped. */
@@ -254,15 +255,9 @@ export class ChaosStage {
     return this.#part.needsTail ? longestGapMs(this.#main, span) : longestGapOfAnyMs(this.#main, span)
   }
 
-  /** Waits for a condition, on a busy machine longer, while no worker ends unasked. A failure says what they logged last. */
-  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
-    const ended = () => this.workers.some(({ isFallen }) => isFallen)
-    try {
-      await until(async () => ended() || (await condition()), what, timeoutMs * slowness())
-      if (ended()) throw new Error(`a worker has ended by itself, waiting for: ${what}`)
-    } catch (error) {
-      throw new Error(`${String(error)}\n${await this.#health()}\n${this.#logs()}`, { cause: error })
-    }
+  /** Waits for a condition, on a busy machine longer, while no worker ends unasked. A failure says how they are, and what they logged last. */
+  until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+    return untilWithWorkers(this.workers, condition, what, timeoutMs * slowness())
   }
 
   get #part(): (typeof parts)[ChaosTopology] {
@@ -329,17 +324,5 @@ export class ChaosStage {
     } catch (ignored) {
       // The checker will tell.
     }
-  }
-
-  /** What each worker that is alive says of itself. */
-  async #health(): Promise<string> {
-    const alive = this.workers.filter(({ isAlive }) => isAlive)
-    const reports = await Promise.all(alive.map((worker) => worker.health()))
-    return reports.map((report, index) => `health of worker ${index}: ${JSON.stringify(report)}`).join('\n')
-  }
-
-  #logs(): string {
-    const logs = this.workers.map((worker, index) => `worker ${index} (${JSON.stringify(worker.ending)}):\n${worker.tail()}`)
-    return logs.join('\n')
   }
 }

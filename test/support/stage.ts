@@ -6,9 +6,9 @@ import { assertExactlyOnce } from './expectations.ts'
 import { Gate } from './gate.ts'
 import { KafkaAdmin } from './kafka-admin.ts'
 import { KafkaInput } from './kafka-input.ts'
-import { until } from './processes.ts'
 import { servers } from './servers.ts'
 import { type ShownWorker, WorkerProcess } from './worker-process.ts'
+import { untilWithWorkers } from './workers.ts'
 
 export interface StageOptions {
   readonly test: TestContext
@@ -154,16 +154,9 @@ export class Stage {
     return { brokers, application, partitions, input, redisUrl }
   }
 
-  /** Waits for a condition, while no worker ends unasked. A failure says what they logged last. */
-  async until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
-    const ended = () => this.workers.some(({ isFallen }) => isFallen)
-    try {
-      await until(async () => ended() || (await condition()), what, timeoutMs)
-      if (ended()) throw new Error(`a worker has ended by itself, waiting for: ${what}`)
-    } catch (error) {
-      const logs = this.workers.map((worker, index) => `worker ${index} (${JSON.stringify(worker.ending)}):\n${worker.tail()}`)
-      throw new Error(`${String(error)}\n${logs.join('\n')}`, { cause: error })
-    }
+  /** Waits for a condition, while no worker ends unasked. A failure says how they are, and what they logged last. */
+  until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+    return untilWithWorkers(this.workers, condition, what, timeoutMs)
   }
 }
 

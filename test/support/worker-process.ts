@@ -102,7 +102,7 @@ export class WorkerProcess {
     return this.#ending !== null && !this.#isAskedToEnd
   }
 
-  /** From now on until its next start its end is no surprise. */
+  /** Until its next start its end is no surprise, be it still to come or not. */
   mayEnd(): void {
     this.#isAskedToEnd = true
   }
@@ -122,11 +122,6 @@ export class WorkerProcess {
   /** Nobody reads any more what it logs. */
   closeLog(): void {
     this.#child?.stderr?.destroy()
-  }
-
-  /** That it has ended by itself is what the test wanted. */
-  forget(): void {
-    this.#isAskedToEnd = true
   }
 
   /** SIGKILL, awaited. */
