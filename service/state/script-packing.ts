@@ -1,4 +1,4 @@
-/** Keys and writes as one argument of a script: a client's cost is by argument, so that thousands of them would cost more than Redis does. */
+/** Keys and writes as one argument of a script, in MessagePack: a client's cost is by argument, so that thousands of them would cost more than Redis does. */
 import type { EntryKey, StoreWrite } from './store-backend.ts'
 
 export interface Packed {
@@ -7,34 +7,40 @@ export interface Packed {
   readonly buckets: readonly string[]
 }
 
-/** Of each key its target (2 bytes: 0 the keyed entries, n the n-th bucket), its length (4 bytes, big-endian) and its bytes. */
+/** Runs of keys of one target: the target (0 the keyed entries, n the n-th bucket), and the keys. */
 export function packKeys(keys: readonly EntryKey[]): Packed {
-  let size = 0
-  for (const { key } of keys) size += 6 + key.length
-  const packed = Buffer.allocUnsafe(size)
   const targets = new Targets()
-  let at = 0
+  const runs: Run[] = []
+  let last: Run | undefined
   for (const { bucket, key } of keys) {
-    at = packed.writeUInt16BE(targets.of(bucket), at)
-    at = putBytes(packed, at, key)
+    const target = targets.of(bucket)
+    if (last?.target !== target) runs.push((last = { command: null, target, fields: [] }))
+    last.fields.push(key)
   }
-  return { packed, buckets: targets.names() }
+  return { packed: packRuns(runs), buckets: targets.names() }
 }
 
-/** Of each write its target and key as above, and its value likewise; a deletion has the length −1. */
+/** Runs of like writes to one target: the command, the target as above, and its fields, for HSET each with its value. */
 export function packWrites(writes: readonly StoreWrite[]): Packed {
-  let size = 0
-  for (const { key, value } of writes) size += 10 + key.length + (value?.length ?? 0)
-  const packed = Buffer.allocUnsafe(size)
   const targets = new Targets()
-  let at = 0
+  const runs: Run[] = []
+  let last: Run | undefined
   for (const { bucket, key, value } of writes) {
-    at = packed.writeUInt16BE(targets.of(bucket), at)
-    at = putBytes(packed, at, key)
-    if (value === null) at = packed.writeInt32BE(-1, at)
-    else at = putBytes(packed, at, value)
+    const target = targets.of(bucket)
+    const command = value === null ? 'HDEL' : 'HSET'
+    if (last?.target !== target || last.command !== command) runs.push((last = { command, target, fields: [] }))
+    last.fields.push(key)
+    if (value !== null) last.fields.push(value)
   }
-  return { packed, buckets: targets.names() }
+  return { packed: packRuns(runs), buckets: targets.names() }
+}
+
+/** What becomes one command. */
+interface Run {
+  /** Null where only one is possible, which is left out then. */
+  readonly command: 'HSET' | 'HDEL' | null
+  readonly target: number
+  readonly fields: Buffer[]
 }
 
 class Targets {
@@ -62,9 +68,39 @@ class Targets {
   }
 }
 
-/** Bytes behind their length, which is how both a key and a value that is there begin. */
-function putBytes(target: Buffer, at: number, bytes: Buffer): number {
-  const start = target.writeInt32BE(bytes.length, at)
-  target.set(bytes, start)
-  return start + bytes.length
+/** Of MessagePack, which Redis takes apart in C: the first byte of an array, a text and a number with lengths of a fixed size. */
+const msgpack = { array32: 0xdd, str32: 0xdb, uint16: 0xcd } as const
+const lengthBytes = 5
+const numberBytes = 3
+
+/** An array of arrays, one a run. */
+function packRuns(runs: readonly Run[]): Buffer {
+  let size = lengthBytes
+  for (const { command, fields } of runs) {
+    size += 2 * lengthBytes + numberBytes + (command === null ? 0 : lengthBytes + command.length)
+    for (const field of fields) size += lengthBytes + field.length
+  }
+  const packed = Buffer.allocUnsafe(size)
+  let at = putLength(packed, 0, msgpack.array32, runs.length)
+  for (const { command, target, fields } of runs) {
+    at = putLength(packed, at, msgpack.array32, command === null ? 2 : 3)
+    if (command !== null) {
+      at = putLength(packed, at, msgpack.str32, command.length)
+      at += packed.write(command, at, 'latin1')
+    }
+    packed[at] = msgpack.uint16
+    at = packed.writeUInt16BE(target, at + 1)
+    at = putLength(packed, at, msgpack.array32, fields.length)
+    for (const field of fields) {
+      at = putLength(packed, at, msgpack.str32, field.length)
+      packed.set(field, at)
+      at += field.length
+    }
+  }
+  return packed
+}
+
+function putLength(target: Buffer, at: number, type: number, length: number): number {
+  target[at] = type
+  return target.writeUInt32BE(length, at + 1)
 }

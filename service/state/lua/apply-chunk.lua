@@ -13,8 +13,8 @@ ARGV[2]   from      marker that the chunk follows
 ARGV[3]   to        marker that it leads to
 ARGV[4]   leader    epoch in which the leader of the changelog had all of this chunk; empty: what was known before still stands
 ARGV[5]   ago       milliseconds since the changelog was known to end at the new marker; empty where it went on behind it
-ARGV[6]   writes    packed, at most 1 000: target (2 bytes: 0 entries, n the bucket KEYS[3 + n]), length of key (4 bytes), key,
-                    length of value (4 bytes, signed, -1 deletes), value; all big-endian
+ARGV[6]   writes    at most 1 000, as MessagePack: a list of runs, each {command, target, fields}; the command is HSET or HDEL, the
+                    target 0 for entries and n for the bucket KEYS[3 + n], and with HSET a value stands behind each field
 ARGV[7..] name      of each bucket in KEYS, in their order: hex digits
 
 Returns {OK}, {FENCED, epoch found} or {LOST, reason}.
@@ -33,31 +33,10 @@ end
 if marker == to then return { OK } end
 for i = 1, #leftovers do redis.call('UNLINK', leftovers[i]) end
 
--- Runs of like writes to one target become one command; the order of the writes is kept.
-local target, command, arguments = entries, 'HSET', {}
-local function flush()
-  if #arguments > 0 then redis.call(command, target, unpack(arguments)) end
-  arguments = {}
+for _, run in ipairs(cmsgpack.unpack(writes)) do
+  local command, target, fields = run[1], run[2], run[3]
+  redis.call(command, target == 0 and entries or KEYS[FIRST_BUCKET - 1 + target], unpack(fields))
 end
-local at = 1
-while at <= #writes do
-  local slot, key, size, value
-  slot, at = struct.unpack('>I2', writes, at)
-  key, size, at = struct.unpack('>I4c0i4', writes, at)
-  local nextTarget = slot == 0 and entries or KEYS[FIRST_BUCKET - 1 + slot]
-  local nextCommand = size < 0 and 'HDEL' or 'HSET'
-  if nextTarget ~= target or nextCommand ~= command then
-    flush()
-    target, command = nextTarget, nextCommand
-  end
-  arguments[#arguments + 1] = key
-  if size >= 0 then
-    value = string.sub(writes, at, at + size - 1)
-    at = at + size
-    arguments[#arguments + 1] = value
-  end
-end
-flush()
 
 for i = FIRST_BUCKET, #KEYS do
   local name = ARGV[FIRST_NAME + i - FIRST_BUCKET]

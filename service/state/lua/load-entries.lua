@@ -11,7 +11,8 @@ KEYS[4..] bucket    hash of the entries of each bucket that is read from
 ARGV[1]   epoch     the caller's
 ARGV[2]   marker    where the store stands
 ARGV[3]   marker    where it may stand instead; the same again if no chunk is in flight
-ARGV[4]   keys      packed, at most 1 000: target (2 bytes: 0 entries, n the bucket KEYS[3 + n]), length (4 bytes), key; all big-endian
+ARGV[4]   keys      at most 1 000, as MessagePack: a list of runs, each {target, keys}; the target is 0 for entries and n for the bucket
+                    KEYS[3 + n]
 ARGV[5..] name      of each bucket in KEYS, in their order: hex digits
 
 Returns {OK, values in the order of the keys, nil where there is none}, {FENCED, epoch found} or {LOST, reason}.
@@ -28,10 +29,9 @@ for i = FIRST_BUCKET, #KEYS do
   isEmpty[KEYS[i]] = not kept
 end
 
--- Runs of keys of one target are one command.
-local target, keys, values = entries, {}, nil
-local function flush()
-  if #keys == 0 then return end
+local values
+for _, run in ipairs(cmsgpack.unpack(packed)) do
+  local target, keys = run[1] == 0 and entries or KEYS[FIRST_BUCKET - 1 + run[1]], run[2]
   local read = isEmpty[target] and {} or redis.call('HMGET', target, unpack(keys))
   if values == nil and #read == #keys then
     values = read
@@ -39,18 +39,5 @@ local function flush()
     values = values or {}
     for i = 1, #keys do values[#values + 1] = read[i] or false end
   end
-  keys = {}
 end
-local at = 1
-while at <= #packed do
-  local slot, key
-  slot, key, at = struct.unpack('>I2I4c0', packed, at)
-  local nextTarget = slot == 0 and entries or KEYS[FIRST_BUCKET - 1 + slot]
-  if nextTarget ~= target then
-    flush()
-    target = nextTarget
-  end
-  keys[#keys + 1] = key
-end
-flush()
 return { OK, values or {} }
