@@ -51,8 +51,7 @@ export function handOver({ columns }: FetchedChunk, from: number, place: ChunkPl
     else if (!isKeyed && (shape !== recordShape.bucketed || key > end)) refuse(columns, i, place)
     else if ((columns.offsets[i] ?? 0) >= from) {
       const bucket = isKeyed ? '' : block.toString('hex', start + 1, key)
-      const value = columns.valueLength(i) < 0 ? null : block
-      take(bucket, block.latin1Slice(key, end), value, columns.valueStart(i), columns.valueEnd(i))
+      take(bucket, block, key, end, columns.valueLength(i) < 0 ? null : columns.valueStart(i), columns.valueEnd(i))
     }
   }
   const value = last < 0 ? null : columns.value(last)

@@ -1,5 +1,6 @@
 /** The store backend in memory: restored from the changelog at each acquisition, gone with the process. */
 import { StoreFencedError, StoreLostError } from '../errors.ts'
+import { EntryTable } from './entry-table.ts'
 import {
   type Chunk,
   chunkBytesMax,
@@ -35,26 +36,6 @@ export class MemoryStoreBackend implements StoreBackend {
   }
 }
 
-/** A value. Short ones are text, one character a byte: the object of a Buffer alone takes some 200 bytes of the heap. */
-type Kept = string | Buffer
-const textBytesMax = 128
-
-/** Shares no memory with `block`: of all that was fetched with it, one value that stays would keep the whole. */
-function keptOf(block: Buffer, start: number, end: number): Kept {
-  if (end - start <= textBytesMax) return block.latin1Slice(start, end)
-  const own = Buffer.allocUnsafeSlow(end - start)
-  block.copy(own, 0, start, end)
-  return own
-}
-/** A copy: a codec may keep a view of the bytes that it decodes, and caches share nothing with the store (P14). */
-const bytesOf = (kept: Kept): Buffer => (typeof kept === 'string' ? Buffer.from(kept, 'latin1') : Buffer.from(kept))
-
-/** Goes through a bucket, or the keyed entries, along with what is added and deleted on the way. */
-interface Scan {
-  readonly cursor: string
-  readonly rest: Iterator<[string, Kept]>
-}
-
 class MemoryHandle implements StoreHandle {
   readonly id: StoreId
   readonly marker = null
@@ -62,56 +43,35 @@ class MemoryHandle implements StoreHandle {
   readonly found = null
   #fenced = false
   #at: Marker | null = null
-  /** By bucket (hex digits; '' for the keyed entries), then by key as Latin-1. */
-  readonly #entries = new Map<string, Map<string, Kept>>()
-  /** By bucket: where its last page ended. */
-  readonly #scans = new Map<string, Scan>()
-  #pages = 0
+  /** By bucket (hex digits; '' for the keyed entries). */
+  readonly #entries = new EntryTable()
+
   constructor(id: StoreId) {
     this.id = id
   }
 
   fence(): void {
     this.#fenced = true
-    this.#clear()
+    this.#entries.clear()
   }
 
   async load(at: Marker, keys: readonly EntryKey[], orAt: Marker = at): Promise<readonly (Buffer | null)[]> {
     this.#check([at, orAt])
-    return keys.map(({ bucket, key }) => {
-      const kept = this.#entries.get(nameOf(bucket))?.get(key.toString('latin1'))
-      return kept === undefined ? null : bytesOf(kept)
-    })
+    return keys.map(({ bucket, key }) => this.#entries.get(nameOf(bucket), key))
   }
 
   /** All of them at once: they are in memory anyway. */
   async counts(at: Marker, after: Buffer | null): Promise<CountPage> {
     this.#check([at])
     const least = nameOf(after)
-    const names = [...this.#entries.keys()].filter((name) => name > least).sort()
-    const sizeOf = (name: string): number => this.#entries.get(name)?.size ?? 0
-    return { keyed: sizeOf(''), buckets: names.map((name) => ({ bucket: Buffer.from(name, 'hex'), entries: sizeOf(name) })) }
+    const names = this.#entries.buckets().filter((name) => name > least)
+    const buckets = names.sort().map((name) => ({ bucket: Buffer.from(name, 'hex'), entries: this.#entries.size(name) }))
+    return { keyed: this.#entries.size(''), buckets }
   }
 
   async scan(at: Marker, { bucket, cursor, entriesMax }: ScanRange, orAt: Marker = at): Promise<ScanPage> {
     this.#check([at, orAt])
-    const name = nameOf(bucket)
-    const { rest } = this.#scanOf(name, cursor)
-    const entries: { key: Buffer; value: Buffer }[] = []
-    let bytes = 0
-    while (entries.length < entriesMax && bytes < chunkBytesMax) {
-      const next = rest.next()
-      if (next.done === true) {
-        this.#scans.delete(name)
-        return { entries, cursor: null }
-      }
-      const [key, value] = next.value
-      entries.push({ key: Buffer.from(key, 'latin1'), value: bytesOf(value) })
-      bytes += key.length + value.length
-    }
-    this.#pages += 1
-    this.#scans.set(name, { cursor: String(this.#pages), rest })
-    return { entries, cursor: String(this.#pages) }
+    return this.#entries.scan(nameOf(bucket), cursor, entriesMax, chunkBytesMax)
   }
 
   async apply({ from, to, writes }: Chunk): Promise<void> {
@@ -123,7 +83,10 @@ class MemoryHandle implements StoreHandle {
 
   applyRecords(from: Marker, to: number, hand: (take: TakeRecord) => void): void {
     this.#check([from])
-    hand((bucket, key, value, start, end) => this.#put(bucket, key, value === null ? null : keptOf(value, start, end)))
+    hand((bucket, block, key, keyEnd, value, valueEnd) => {
+      if (value === null) this.#entries.delete(bucket, block, key, keyEnd)
+      else this.#entries.set(bucket, block, key, keyEnd, block, value, valueEnd)
+    })
     this.#at = { position: to, chunk: 0 }
   }
 
@@ -133,38 +96,13 @@ class MemoryHandle implements StoreHandle {
 
   async rebuild(position: number): Promise<void> {
     this.#check(null)
-    this.#clear()
+    this.#entries.clear()
     this.#at = { position, chunk: 0 }
   }
 
   #write({ bucket, key, value }: StoreWrite): void {
-    this.#put(nameOf(bucket), key.toString('latin1'), value === null ? null : keptOf(value, 0, value.length))
-  }
-
-  #put(name: string, key: string, value: Kept | null): void {
-    let entries = this.#entries.get(name)
-    if (entries === undefined) {
-      entries = new Map()
-      this.#entries.set(name, entries)
-    }
-    if (value === null) entries.delete(key)
-    else entries.set(key, value)
-    if (entries.size > 0) return
-    this.#entries.delete(name)
-    this.#scans.delete(name)
-  }
-
-  /** With a cursor that is not that of the last page it begins anew, which a scan may: an entry may be in two pages. */
-  #scanOf(name: string, cursor: string | null): Scan {
-    const scan = this.#scans.get(name)
-    if (scan !== undefined && scan.cursor === cursor) return scan
-    const entries = this.#entries.get(name) ?? new Map<string, Kept>()
-    return { cursor: '', rest: entries.entries() }
-  }
-
-  #clear(): void {
-    this.#entries.clear()
-    this.#scans.clear()
+    if (value === null) this.#entries.delete(nameOf(bucket), key, 0, key.length)
+    else this.#entries.set(nameOf(bucket), key, 0, key.length, value, 0, value.length)
   }
 
   #check(expected: readonly Marker[] | null): void {

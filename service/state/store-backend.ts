@@ -95,10 +95,17 @@ export interface FoundFacts {
 }
 
 /**
- * Takes a write as it stands in a changelog: its bucket (hex digits; '' for a keyed entry), its key as Latin-1, and where its value is in
- * a block of bytes; null deletes.
+ * Takes a write as it stands in a changelog: its bucket (hex digits; '' for a keyed entry), and where its key and its value are in a block of
+ * bytes, which is the caller's again afterwards; no place of the value deletes.
  */
-export type TakeRecord = (bucket: string, key: string, value: Buffer | null, start: number, end: number) => void
+export type TakeRecord = (
+  bucket: string,
+  block: Buffer,
+  key: number,
+  keyEnd: number,
+  value: number | null,
+  valueEnd: number,
+) => void
 
 export interface StoreHandle {
   readonly id: StoreId

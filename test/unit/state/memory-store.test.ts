@@ -11,7 +11,8 @@ const megabyte = 2 ** 20
 /** Puts one value of a block, as it is fetched, into a store. The block is returned weakly: only the store can keep it. */
 function restoreFromBlock(store: StoreHandle, valueBytes: number): WeakRef<ArrayBufferLike> {
   const block = Buffer.alloc(megabyte, 'x')
-  store.applyRecords?.({ position: 0, chunk: 0 }, 1, (take) => take('', 'key', block, 0, valueBytes))
+  const value = block.write('key', 'latin1')
+  store.applyRecords?.({ position: 0, chunk: 0 }, 1, (take) => take('', block, 0, value, value, value + valueBytes))
   return new WeakRef(block.buffer)
 }
 
