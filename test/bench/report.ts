@@ -126,7 +126,7 @@ function latencyTable(latency: readonly LatencyResult[]): string {
     loadAverage.toFixed(1),
   ])
   const what =
-    'Latency at 5 000 records/s: from the append of a record to a reader of committed records that sees its output, ms.'
+    'Latency at 5 000 records/s, once all is warm: from the append of a record to a reader of committed records that sees its output, ms.'
   const head = ['', 'p50', 'p95', 'p99', 'p50 to bare', 'p99 to bare', 'records', 'load']
   return `${what}\n\n${table([head, ...rows])}`
 }

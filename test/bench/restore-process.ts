@@ -1,6 +1,9 @@
-/** Reads the changelog of `restored` once, as it is told, says how long that took, and ends. */
+/** Reads the changelog of `restored` once, does with it as it is told, says how long that took, and ends. */
+import { Redis } from 'ioredis'
 import { systemClock } from '../../service/clock.ts'
+import type { RecordColumns } from '../../service/kafka/records/record-columns.ts'
 import type { TaskStatus } from '../../service/runtime/running.ts'
+import { chunkEntriesMax } from '../../service/state/store-backend.ts'
 import { changelogTopic } from '../../service/topology/names.ts'
 import { BenchCluster } from './bench-cluster.ts'
 import { readTopic } from './fetch-side.ts'
@@ -10,8 +13,38 @@ import { startTopology } from './topology-start.ts'
 
 const application = 'restored'
 const lookEveryMs = 2
+const commandsUnderWay = 8
+const noBytes = Buffer.alloc(0)
 
 async function fetch({ brokers }: Reading): Promise<ReadingResult> {
+  let records = 0
+  const seconds = await readChangelog(brokers, (columns) => {
+    for (let i = 0; i < columns.count; i++) if (columns.valueLength(i) >= 0) records++
+  })
+  return { records, seconds }
+}
+
+/** Plain HSET, as many rows at once as a chunk has, without scripts, markers and counts. */
+async function set({ brokers, redisUrl }: Reading): Promise<ReadingResult> {
+  const rows: Buffer[] = []
+  await readChangelog(brokers, (columns) => {
+    for (let i = 0; i < columns.count; i++) rows.push(columns.key(i) ?? noBytes, columns.value(i) ?? noBytes)
+  })
+  const redis = new Redis(redisUrl ?? '')
+  const start = systemClock.monotonic()
+  const under: Promise<unknown>[] = []
+  for (let at = 0; at < rows.length; at += 2 * chunkEntriesMax) {
+    under.push(redis.callBuffer('HSET', [application, ...rows.slice(at, at + 2 * chunkEntriesMax)]))
+    if (under.length === commandsUnderWay) await under.shift()
+  }
+  await Promise.all(under)
+  const seconds = (systemClock.monotonic() - start) / 1000
+  redis.disconnect()
+  return { records: rows.length / 2, seconds }
+}
+
+/** Seconds. */
+async function readChangelog(brokers: readonly string[], take: (columns: RecordColumns) => void): Promise<number> {
   const bench = new BenchCluster(brokers)
   await bench.cluster.connect()
   const topic = changelogTopic(application, `${application}-last`)
@@ -19,14 +52,11 @@ async function fetch({ brokers }: Reading): Promise<ReadingResult> {
   const ends = (await bench.ends(topic)).map((end) => end - 1)
   const start = systemClock.monotonic()
   const reading = readTopic(bench.cluster, topic)
-  let records = 0
-  await reading.until(ends, (columns) => {
-    for (let i = 0; i < columns.count; i++) if (columns.valueLength(i) >= 0) records++
-  })
+  await reading.until(ends, take)
   const seconds = (systemClock.monotonic() - start) / 1000
   await reading.close()
   await bench.close()
-  return { records, seconds }
+  return seconds
 }
 
 /** From the first task that restores until all run. */
@@ -50,4 +80,4 @@ async function restore({ brokers, redisUrl }: Reading): Promise<ReadingResult> {
 }
 
 const reading = JSON.parse(process.argv[2] ?? '{}') as Reading
-process.send?.(await (reading.kind === 'fetch' ? fetch(reading) : restore(reading)), () => process.exit(0))
+process.send?.(await { fetch, set, restore }[reading.kind](reading), () => process.exit(0))

@@ -1,4 +1,7 @@
-/** How fast a changelog is restored, into memory and into Redis, beside fetching and decoding it alone; each time in a new process. */
+/**
+ * How fast a changelog is restored, into memory and into Redis, beside fetching and decoding it alone, and beside what Redis takes of the
+ * same rows without us; each time in a new process.
+ */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { flushRedis } from '../support/redis-contents.ts'
@@ -21,9 +24,12 @@ export interface RestoreOptions {
   readonly progress: (line: string) => void
 }
 
-/** What a process is to do: `fetch` reads the changelog and decodes it, `restore` is a topology that takes its tasks. */
+/**
+ * What a process is to do: `fetch` reads the changelog and decodes it, `set` puts what it has read into Redis (the reading is not measured),
+ * `restore` is a topology that takes its tasks.
+ */
 export interface Reading {
-  readonly kind: 'fetch' | 'restore'
+  readonly kind: 'fetch' | 'set' | 'restore'
   readonly brokers: readonly string[]
   /** Null: state is in memory. */
   readonly redisUrl: string | null
@@ -37,6 +43,11 @@ export interface ReadingResult {
 const rounds = 3
 const reader = fileURLToPath(new URL('restore-process.ts', import.meta.url))
 
+const sidesOfRedis = [
+  { name: 'restored into Redis', kind: 'restore' },
+  { name: 'HSET of the same rows alone', kind: 'set' },
+] as const
+
 export async function measureRestore({ brokers, redisUrl, keys, progress }: RestoreOptions): Promise<readonly RestoreResult[]> {
   const bench = new BenchCluster(brokers)
   await fillState(bench, { brokers, redisUrl: null, application: 'restored', keys, progress })
@@ -44,7 +55,7 @@ export async function measureRestore({ brokers, redisUrl, keys, progress }: Rest
   const sides = [
     { name: 'fetched and decoded alone', reading: { kind: 'fetch', brokers, redisUrl: null } },
     { name: 'restored into memory', reading: { kind: 'restore', brokers, redisUrl: null } },
-    ...(redisUrl === null ? [] : [{ name: 'restored into Redis', reading: { kind: 'restore', brokers, redisUrl } } as const]),
+    ...(redisUrl === null ? [] : sidesOfRedis.map(({ name, kind }) => ({ name, reading: { kind, brokers, redisUrl } }))),
   ] as const
   const results = sides.map(({ name }) => ({ name, found: [] as ReadingResult[] }))
   // In turn, so that what else the machine does falls on all of them.
