@@ -43,6 +43,20 @@ export class FatalError extends CaudalError {
   readonly code = 'fatal'
 }
 
+/** The records that come next have been deleted. A fault, unless others of the group have read them and gone on. */
+export class DeletedRecordsError extends FatalError {
+  readonly topic: string
+  readonly partition: number
+  /** The first that is left. */
+  readonly startOffset: number
+  constructor(message: string, place: { readonly topic: string; readonly partition: number; readonly startOffset: number }) {
+    super(message, { fields: place })
+    this.topic = place.topic
+    this.partition = place.partition
+    this.startOffset = place.startOffset
+  }
+}
+
 /** Thrown by a wire: no connection, a closed one, or no answer in time. Whether the request took effect is unknown. */
 export class ConnectionError extends CaudalError {
   readonly code = 'connection'

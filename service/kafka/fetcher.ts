@@ -1,7 +1,7 @@
 /** Fetches ahead from many partitions: one long poll a broker, decoded on arrival, bounded, following the leaders. */
 import { errorOf } from '../commit/verdict-errors.ts'
 import { isRetry, verdictOf } from '../commit/verdicts.ts'
-import { CaudalError, ConnectionError, FatalError, KafkaError } from '../errors.ts'
+import { CaudalError, ConnectionError, DeletedRecordsError, FatalError, KafkaError } from '../errors.ts'
 import { pauseMs } from '../retry.ts'
 import { BrokerPoll, type PollOptions, type PollOwner } from './broker-poll.ts'
 import type { Cluster } from './cluster.ts'
@@ -150,9 +150,14 @@ export class Fetcher {
       const [start, end] = [await this.#endOfLog(feed, 'earliest'), await this.#endOfLog(feed, 'latest')]
       if (offset >= start && offset <= end) return await this.#route(feed)
       if (offset < start && feed.onDeleted === 'earliest') return await this.#skip(feed, start)
-      const why = offset < start ? deletedWithWayOut : 'the log has become shorter than it was'
-      const message = `${topic}, partition ${partition}: offset ${offset} is asked for, and the log has ${start} to ${end}: ${why}.`
-      this.#fail(feed, new FatalError(message, { fields: { topic, partition, offset, startOffset: start, endOffset: end } }))
+      const what = `${topic}, partition ${partition}: offset ${offset} is asked for, and the log has ${start} to ${end}`
+      const fields = { topic, partition, offset, startOffset: start, endOffset: end }
+      this.#fail(
+        feed,
+        offset < start
+          ? new DeletedRecordsError(`${what}: ${deletedWithWayOut}.`, fields)
+          : new FatalError(`${what}: the log has become shorter than it was.`, { fields }),
+      )
     } catch (error) {
       if (isPassing(error)) return this.#route(feed)
       this.#fail(feed, error)

@@ -21,6 +21,8 @@ export const nobody: ProducerIdentity = { producerId: -1, producerEpoch: -1 }
 
 /** The last epoch that a broker gives to a client; then the producer id changes (P7). */
 const lastEpoch = 32_766
+/** More than twins take in turn; whoever is further behind has been replaced for good. */
+const epochsLateMax = 100
 /** The connection of a transaction's requests to coordinators. */
 const transactionPurpose = 'transaction'
 
@@ -67,11 +69,12 @@ export async function initProducerId(cluster: Cluster, initialisation: Initialis
 }
 
 /**
- * A renewal that comes one epoch late, after a lost answer, and meets the last epoch of its producer id, makes every 4.x broker fail
- * inside, each time it is repeated. From outside that looks the same with a twin on that epoch, so that P4's heartbeat has to tell.
+ * A renewal that comes epochs late, after a lost answer or after twins that came and went, and meets the last epoch of its producer id,
+ * makes every 4.x broker fail inside, each time it is repeated. From outside that looks the same with a twin on that epoch, so that P4's
+ * heartbeat has to tell.
  */
 function isWornOut(code: number, { producerEpoch }: ProducerIdentity): boolean {
-  return code === errorCode.UNKNOWN_SERVER_ERROR && producerEpoch >= lastEpoch - 1
+  return code === errorCode.UNKNOWN_SERVER_ERROR && producerEpoch >= lastEpoch - epochsLateMax
 }
 
 /** What the requests of an open transaction have in common. */

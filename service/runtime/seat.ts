@@ -187,17 +187,23 @@ export class Seat {
         this.#channel.post({ kind: 'revoke', revocation, tasks })
         await revoked.promise
       },
-      lost: (reason) => {
-        // The flag first: a message is too slow to stop a batch that must not be committed (P1).
-        flags.lose()
-        this.#tasks.clear()
-        this.#memberId = ''
-        for (const { done } of this.#revocations.values()) done()
-        this.#revocations.clear()
-        this.#channel.post({ kind: 'lost', reason })
+      lost: (reason) => this.#lost(reason),
+      fatal: (error) => {
+        // A batch under way would wait for a membership that does not come any more.
+        this.#lost(error.message)
+        this.#parts.fail(error, 1)
       },
-      fatal: (error) => this.#parts.fail(error, 1),
     }
+  }
+
+  #lost(reason: string): void {
+    // The flag first: a message is too slow to stop a batch that must not be committed (P1).
+    this.#parts.flags.lose()
+    this.#tasks.clear()
+    this.#memberId = ''
+    for (const { done } of this.#revocations.values()) done()
+    this.#revocations.clear()
+    this.#channel.post({ kind: 'lost', reason })
   }
 
   #receive(message: FromWorker): void {

@@ -1,8 +1,9 @@
 /** What a worker holds over all its batches: connections, producer, cache, apply queue, tasks. */
 import { ApplyQueue } from '../commit/apply-queue.ts'
-import { type CaudalError, LostError } from '../errors.ts'
+import { type CaudalError, DeletedRecordsError, RetakeError } from '../errors.ts'
 import { Cluster } from '../kafka/cluster.ts'
 import { Fetcher } from '../kafka/fetcher.ts'
+import { fetchStableOffsets, partitionKey } from '../kafka/offsets.ts'
 import { AlternatingProducer, type Transactions } from '../kafka/alternating-producer.ts'
 import { TransactionalProducer } from '../kafka/transactional-producer.ts'
 import { OutputBuffer } from '../sink/output-buffer.ts'
@@ -168,10 +169,20 @@ export class WorkerResources {
     const feeds = [...this.tasks.running.values()].flatMap((task) => task.feeds)
     const ended = feeds.find((feed) => feed.error !== null && feed.chunks.length === 0)?.error
     if (!ended) return
-    // Who was replaced, and does not know it yet, may find what it reads deleted behind the commits of others.
-    if ((await this.heartbeats.ask()) !== 'ok')
-      throw new LostError('no member any more: what was read belongs to others', { cause: ended })
+    if (ended instanceof DeletedRecordsError && (await this.#isReadByOthers(ended)))
+      throw new RetakeError('others have read what comes next, and gone on', { cause: ended })
     throw ended
+  }
+
+  /**
+   * Who was replaced, and does not know it yet, may find what comes next deleted behind the commits of others. That a heartbeat is answered
+   * well says nothing of it: a coordinator that still loads answers every one so.
+   */
+  async #isReadByOthers({ topic, partition, startOffset }: DeletedRecordsError): Promise<boolean> {
+    const limits = { signal: this.signal(), progress: () => this.parts.flags.advance() }
+    const committed = await fetchStableOffsets(this.cluster, this.parts.ids.group, [{ topic, partition }], limits)
+    // What is undecided is waited for where tasks are taken.
+    return committed === 'unstable' || (committed.get(partitionKey(topic, partition))?.offset ?? -1) >= startOffset
   }
 
   /** Waits for input or, where event time moves without it, for some time to pass. */

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { GroupEvents, GroupMember, MemberView } from '../../../service/kafka/group-member.ts'
 import { silentLog } from '../../../service/log.ts'
 import { ManualClock } from '../../../service/memory/manual-clock.ts'
+import { FatalError } from '../../../service/errors.ts'
 import { Seat } from '../../../service/runtime/seat.ts'
 import { Waits } from '../../../service/runtime/waits.ts'
 import { type FromWorker, SharedFlags, type ToWorker } from '../../../service/runtime/seam.ts'
@@ -169,6 +170,16 @@ test('P16: the answer to a revocation of a membership that was lost is none to a
   says({ kind: 'revoked', revocation: 1 })
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(isOver, true)
+  assert.deepEqual(seat.status().tasks, [])
+})
+
+test('who may be no member for good ends the process, and its batch does not wait for a membership that will not come', () => {
+  const { seat, flags, posted, failed, group } = taken()
+  group.assigned(assignment)
+  group.fatal(new FatalError('another process has this instance id'))
+  assert.equal(flags.losses, 1)
+  assert.deepEqual(posted.at(-1), { message: { kind: 'lost', reason: 'another process has this instance id' }, losses: 1 })
+  assert.deepEqual(failed, [{ message: 'another process has this instance id', exitCode: 1 }])
   assert.deepEqual(seat.status().tasks, [])
 })
 

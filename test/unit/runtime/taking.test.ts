@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { encodeOffsetMetadata, decodeOffsetMetadata } from '../../../service/commit/offset-metadata.ts'
 import { json, stream, type Topology, topology } from '../../../service/index.ts'
 import { deleteRecordsBefore } from '../../../service/kafka/internal-topics.ts'
+import { errorCode } from '../../../service/kafka/wire/error-codes.ts'
 import { cut } from '../../../service/batch/cutting.ts'
 import { silentLog } from '../../../service/log.ts'
 import { type Metrics, noMetrics } from '../../../service/metrics.ts'
@@ -618,6 +619,32 @@ describe('input that was deleted before it was read', () => {
         assert.equal(bed.offset('in'), 1)
       }))
   }
+
+  test('is no fault where others have read it and gone on, though a coordinator that still loads says that one is a member', () =>
+    onBed({ topology: reading('stop') }, async (bed) => {
+      const older = bed.start({ instanceId: 'a' })
+      bed.send('in', { key: 'a', value: 1 })
+      await bed.drained('in')
+      const fetch = held('hold')
+      older.wire.plan({ api: 'Fetch', fault: fetch.fault, times: Number.POSITIVE_INFINITY })
+      const member = { kind: 'answer', answer: { throttleTimeMs: 0, errorCode: errorCode.NONE } } as const
+      older.wire.plan({ api: 'Heartbeat', fault: member, times: Number.POSITIVE_INFINITY })
+      await bed.until('it asks for more', () => older.wire.hit.some(({ api }) => api === 'Fetch'))
+      bed.send('in', { key: 'a', value: 10 }, { key: 'a', value: 100 })
+      const younger = bed.start({ instanceId: 'a' })
+      await bed.drained('in')
+      await bed.during(deleteRecordsBefore(bed.cluster, [{ topic: 'in', partition: 0, offset: 3 }]))
+      fetch.release()
+      await bed.pass(2000)
+      assert.equal(older.fault, '', 'it takes its task again, until it is told')
+      older.wire.clear()
+      await bed.until('it is told', () => older.outcome !== null)
+      assert.match(older.fault, /instance id/)
+      bed.send('in', { key: 'a', value: 1000 })
+      await bed.drained('in')
+      assert.equal(younger.fault, '')
+      assert.deepEqual(values(bed, 'copy'), [1, 111, 1111])
+    }))
 
   for (const { upTo, sums } of [
     { upTo: 3, sums: [1, 1001, 11_001] },
