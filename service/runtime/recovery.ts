@@ -13,9 +13,9 @@ const backOffMsMax = 2000
  */
 type Settling = 'initialise' | 'renew' | 'ask'
 
-/** The first InitProducerId of a process: it fences whoever had the id before (P4). */
-export async function startProducer(resources: WorkerResources): Promise<void> {
-  await settle(resources, 'initialise')
+/** The first InitProducerId of a process: it fences whoever had the id before (P4). False where mail came in first. */
+export function startProducer(resources: WorkerResources): Promise<boolean> {
+  return settle(resources, 'initialise')
 }
 
 /**

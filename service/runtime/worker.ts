@@ -61,8 +61,9 @@ export class Worker {
     const { post, flags } = this.#parts
     void this.#resources.watch()
     try {
-      await startProducer(this.#resources)
-      post({ kind: 'ready' })
+      // Whoever joins has initialised its ids (P8): a stop may come before that.
+      while (!this.#isStopping && !(await startProducer(this.#resources))) this.#obey()
+      if (!this.#isStopping) post({ kind: 'ready' })
       while (!this.#isStopping) {
         try {
           this.#obey()

@@ -127,6 +127,17 @@ describe('P4: fenced', () => {
     }))
 })
 
+test('P8: who is stopped before its producer was initialised does not join', () =>
+  onBed({ topology: numbers }, async (bed) => {
+    const a = bed.start({ instanceId: 'a' })
+    const failing = { throttleTimeMs: 0, errorCode: errorCode.UNKNOWN_SERVER_ERROR, producerId: -1, producerEpoch: -1 }
+    a.wire.plan({ api: 'InitProducerId', fault: { kind: 'answer', answer: failing }, times: Number.POSITIVE_INFINITY })
+    await bed.until('it tries', () => a.wire.hit.length > 1)
+    await bed.stop(a)
+    assert.equal(a.fault, '')
+    assert.deepEqual(a.wire.of('JoinGroup'), [])
+  }))
+
 test('P4: an error that fences nobody is settled by renewing, however often it is asked for', () =>
   onBed({ topology: numbers }, async (bed) => {
     const a = bed.start({ instanceId: 'a' })
