@@ -35,6 +35,35 @@ test('one that was committed, but took more than half of its time, halves it too
   assert.equal(size.recordsMax, 200)
 })
 
+test('where a smaller batch takes as long, the time is not that of its records, and they are not made fewer for it', () => {
+  const { size, transaction } = sized()
+  let [records, ms, failures] = [0, 0, 0]
+  for (let i = 0; i < 100; i++) {
+    const batch = size.recordsMax
+    // Most of it is the same for any number of records, as on a slow line with large rows of state.
+    const takes = 6_000 + 8 * batch
+    const isTooLong = takes > transactionTimeoutMs
+    transaction(batch, takes, isTooLong ? 'failed' : 'committed')
+    if (isTooLong) failures += 1
+    else records += batch
+    ms += takes
+  }
+  // The most that goes through: 500 records in 10 s.
+  assert.ok(records / ms > 0.5 * (500 / 10_000), `${records} records in ${ms} ms`)
+  assert.ok(failures <= 3, `${failures} failures`)
+})
+
+test('once they are quick again, half of the time is the bound again', () => {
+  const { size, transaction } = sized()
+  transaction(400, 6_000, 'committed')
+  transaction(200, 6_000, 'committed')
+  assert.equal(size.recordsMax, 250, 'fewer records did not help')
+  transaction(250, 1_000, 'committed')
+  const before = size.recordsMax
+  transaction(before, 6_000, 'committed')
+  assert.equal(size.recordsMax, Math.floor(before / 2))
+})
+
 test('it is never less than a record, and grows back to what was set', () => {
   const { size, transaction } = sized()
   for (let i = 0; i < 5; i++) transaction(1, 20_000, 'failed')
