@@ -9,13 +9,41 @@ import { transactionalIdPrefix } from '../topology/names.ts'
 
 /** Markers land some milliseconds after EndTxn: nothing is looked into before this has passed. */
 export const patienceMs = 100
+/** Who waits for a live writer may wait for the whole time-out of a transaction: brokers are not asked more often than this. */
+const lookEveryMsMax = 1000
+
+/** When to look into what holds a partition back: after a while in which nothing came, then less and less often. */
+export class Patience {
+  readonly #clock: Clock
+  #due = 0
+  #pauseMs = patienceMs
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.renew()
+  }
+
+  /** Something came. */
+  renew(): void {
+    this.#pauseMs = patienceMs
+    this.#due = this.#clock.monotonic() + patienceMs
+  }
+
+  /** True where it is time, and then not again for a pause that doubles. */
+  runsOut(): boolean {
+    const now = this.#clock.monotonic()
+    if (now < this.#due) return false
+    this.#due = now + this.#pauseMs
+    this.#pauseMs = Math.min(lookEveryMsMax, 2 * this.#pauseMs)
+    return true
+  }
+}
 
 export interface DeadWriterContext {
   readonly plan: { readonly application: string }
   /** Of this very worker. */
   readonly transactionalIds: readonly string[]
   readonly cluster: Cluster
-  readonly clock: Clock
   readonly log: Log
   readonly progress: () => void
   readonly liveIds: () => readonly string[]
@@ -26,8 +54,7 @@ export interface DeadWriterContext {
 interface Stuck {
   readonly topic: string
   readonly partition: number
-  /** Monotonic time since when it has been stuck. */
-  readonly since: number
+  readonly patience: Patience
   /** A changelog of the task being taken: whoever else writes there is dead to it. */
   readonly ownChangelog: boolean
   /** Tells whose transactions are waited for. */
@@ -36,7 +63,7 @@ interface Stuck {
 
 /** True where a writer was fenced: what was read before is old, so that the task must be taken from its first step again. */
 export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stuck): Promise<boolean> {
-  if (context.clock.monotonic() - stuck.since < patienceMs) return false
+  if (!stuck.patience.runsOut()) return false
   const { cluster, progress, signal } = context
   const limits = { progress, signal }
   const prefix = transactionalIdPrefix(context.plan.application)

@@ -9,7 +9,7 @@ import type { Marker, MarkerFacts, StoreHandle } from '../state/store-backend.ts
 import { parseTaskId, type TaskId } from '../task-id.ts'
 import type { StoreSpec } from '../topology/node.ts'
 import { type ChunkPlace, handOver, readChunk } from './changelog-chunk.ts'
-import { freeFromDeadWriters } from './dead-writers.ts'
+import { freeFromDeadWriters, Patience } from './dead-writers.ts'
 import { HeldBack } from './held-back.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
 import { trustedMarker } from './trusted-marker.ts'
@@ -95,7 +95,7 @@ async function follow(
   let applied = marker
   let position = from
   let progress: ProgressRecord | null = null
-  let stuckSince = clock.monotonic()
+  const patience = new Patience(clock)
   if (position < end) post({ kind: 'restoring', task: store.id, store: store.spec.name, done: 0, total: end - from })
   while (position < end) {
     if (signal.aborted) throw new StoppedError('restoring was given up')
@@ -104,7 +104,7 @@ async function follow(
     const chunk = feed.chunks.shift()
     if (chunk === undefined) {
       await nextArrival(context)
-      const stuck = { topic: feed.topic, partition: feed.partition, since: stuckSince, ownChangelog: true, behind }
+      const stuck = { topic: feed.topic, partition: feed.partition, patience, ownChangelog: true, behind }
       if (feed.chunks.length === 0 && (await freeFromDeadWriters(context, stuck))) return 'again'
       continue
     }
@@ -115,7 +115,7 @@ async function follow(
     const facts = to === end ? { leaderEpoch, currentAt } : { leaderEpoch }
     progress = (await applyChunk(context, store, { from: applied, to, facts, chunk, place: feed })) ?? progress
     if (to > applied.position) applied = { position: to, chunk: 0 }
-    stuckSince = clock.monotonic()
+    patience.renew()
     post({ kind: 'restoring', task: store.id, store: store.spec.name, done: position - from, total: end - from })
     metrics.add('caudal_restored_records_total', chunk.columns.count, label)
     const remaining = Math.max(0, end - position)

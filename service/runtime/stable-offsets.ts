@@ -4,10 +4,15 @@ import { FatalError, StoppedError } from '../errors.ts'
 import type { TopicMetadata } from '../kafka/cluster.ts'
 import { groupOffsetsPartition } from '../kafka/hanging-transactions.ts'
 import { type CommittedOffset, fetchStableOffsets, type TopicPartition } from '../kafka/offsets.ts'
+import { pauseMs } from '../retry.ts'
 import type { TaskId } from '../task-id.ts'
-import { freeFromDeadWriters } from './dead-writers.ts'
+import { freeFromDeadWriters, Patience } from './dead-writers.ts'
 import { HeldBack } from './held-back.ts'
 import { limitsOf, type TakingContext } from './taking-context.ts'
+
+/** Between two looks: short for a marker that is on its way, longer for a transaction that takes its time. */
+const firstPauseMs = 10
+const pauseMsMax = 200
 
 /** A partition that the task reads. */
 export interface Source extends TopicPartition {
@@ -47,15 +52,15 @@ async function whenStable(
   behind: HeldBack,
 ): Promise<StableOffsets | 'again'> {
   const { cluster, group, clock, signal } = context
-  const since = clock.monotonic()
-  while (!signal.aborted) {
+  const patience = new Patience(clock)
+  for (let attempt = 0; !signal.aborted; attempt++) {
     const answer = await fetchStableOffsets(cluster, group, partitions, limitsOf(context))
     if (answer !== 'unstable') {
       return new Map([...answer].map(([key, offset]) => [key, { ...offset, parsed: decodeOffsetMetadata(offset.metadata) }]))
     }
     const stuck = await groupOffsetsPartition(cluster, group)
-    if (await freeFromDeadWriters(context, { ...stuck, since, ownChangelog: false, behind })) return 'again'
-    await clock.sleep(10, signal)
+    if (await freeFromDeadWriters(context, { ...stuck, patience, ownChangelog: false, behind })) return 'again'
+    await clock.sleep(pauseMs(clock, attempt, firstPauseMs, pauseMsMax), signal)
   }
   throw new StoppedError('reading of stable offsets was given up')
 }

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { groupOffsetsPartition } from '../../../service/kafka/hanging-transactions.ts'
 import { silentLog } from '../../../service/log.ts'
-import { freeFromDeadWriters, patienceMs } from '../../../service/runtime/dead-writers.ts'
+import { ManualClock } from '../../../service/memory/manual-clock.ts'
+import { freeFromDeadWriters, Patience, patienceMs } from '../../../service/runtime/dead-writers.ts'
 import { numbers } from '../../support/numbers.ts'
 import { application, onBed, type ProcessBed } from '../../support/process-bed.ts'
 
@@ -18,26 +19,42 @@ const free = async (
   where: 'offsets' | 'changelog',
   { stuckForMs = patienceMs, liveIds = () => live }: { stuckForMs?: number; liveIds?: () => readonly string[] } = {},
 ) => {
-  bed.clock.advanceMonotonic(1000)
+  const patience = new Patience(bed.clock)
+  bed.clock.advanceMonotonic(stuckForMs)
   const place = where === 'offsets' ? await groupOffsetsPartition(bed.cluster, application) : { topic: changelog, partition: 0 }
   const freeing = freeFromDeadWriters(
     {
       plan: { application },
       transactionalIds: [own, ownSecond],
       cluster: bed.cluster,
-      clock: bed.clock,
       log: silentLog,
       progress: () => {},
       liveIds,
       signal: new AbortController().signal,
     },
-    { ...place, since: bed.clock.monotonic() - stuckForMs, ownChangelog: where === 'changelog' },
+    { ...place, patience, ownChangelog: where === 'changelog' },
   )
   return bed.during(freeing)
 }
 const open = (bed: ProcessBed, id: string) =>
   bed.openTransaction(id, { writes: { topic: changelog, key: 'k', value: 'v' }, commits: { topic: 'in', offset: 1 } })
 const left = (bed: ProcessBed) => bed.kafka.openTransactions().map(({ transactionalId }) => transactionalId)
+
+test('it is looked for after a while, then less and less often, up to once a second, and soon again after something came', () => {
+  const clock = new ManualClock(0)
+  const patience = new Patience(clock)
+  const looks: number[] = []
+  const pass = (ms: number) => {
+    for (let i = 0; i < ms; i += 10) {
+      clock.advanceMonotonic(10)
+      if (patience.runsOut()) looks.push(clock.monotonic())
+    }
+  }
+  pass(3_800)
+  patience.renew()
+  pass(200)
+  assert.deepEqual(looks, [100, 200, 400, 800, 1600, 2600, 3600, 3900, 4000])
+})
 
 describe('the open transaction', () => {
   const cases = {
