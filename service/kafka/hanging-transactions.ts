@@ -38,16 +38,15 @@ export async function openTransactions(
   const producerIds = producers.map(({ producerId }) => producerId)
   const found: OpenTransaction[] = []
   for (const node of await cluster.brokers()) found.push(...(await listTransactions(cluster, node, producerIds, limits)))
-  const unlisted = producers.filter(({ producerId }) => !found.some((one) => one.producerId === producerId))
-  if (unlisted.length === 0) return found
-  // Its end may have come between the two questions.
+  // One may have ended between the two questions, and its producer may be in another one, elsewhere.
   const still = await openProducers(cluster, topic, partition, limits)
-  const isStill = (one: OpenProducer) =>
-    still.some(({ producerId, startOffset }) => producerId === one.producerId && startOffset === one.startOffset)
-  const hanging = unlisted
-    .filter(isStill)
-    .map(({ producerId }) => ({ transactionalId: null, state: 'unknown', producerId }) as const)
-  return [...found, ...hanging]
+  const open = producers.filter((one) =>
+    still.some(({ producerId, startOffset }) => producerId === one.producerId && startOffset === one.startOffset),
+  )
+  return open.flatMap(({ producerId }) => {
+    const listed = found.filter((one) => one.producerId === producerId)
+    return listed.length > 0 ? listed : [{ transactionalId: null, state: 'unknown', producerId } as const]
+  })
 }
 
 export interface FenceLimits extends AskLimits {

@@ -11,6 +11,8 @@ import { transactionalIdPrefix } from '../topology/names.ts'
 export const patienceMs = 100
 /** Who waits for a live writer may wait for the whole time-out of a transaction: brokers are not asked more often than this. */
 const lookEveryMsMax = 1000
+/** So long a transaction counts as open after it was asked for. */
+const knownForMsMax = 2000
 
 /** When to look into what holds a partition back: after a while in which nothing came, then less and less often. */
 export class Patience {
@@ -44,6 +46,7 @@ export interface DeadWriterContext {
   /** Of this very worker. */
   readonly transactionalIds: readonly string[]
   readonly cluster: Cluster
+  readonly clock: Clock
   readonly log: Log
   readonly progress: () => void
   readonly liveIds: () => readonly string[]
@@ -64,21 +67,25 @@ interface Stuck {
 /** True where a writer was fenced: what was read before is old, so that the task must be taken from its first step again. */
 export async function freeFromDeadWriters(context: DeadWriterContext, stuck: Stuck): Promise<boolean> {
   if (!stuck.patience.runsOut()) return false
-  const { cluster, progress, signal } = context
+  const { cluster, clock, progress, signal } = context
   const limits = { progress, signal }
+  const begin = clock.monotonic()
   const prefix = transactionalIdPrefix(context.plan.application)
   let fenced = false
   const open = await openTransactions(cluster, stuck.topic, stuck.partition, limits)
   stuck.behind?.by(open)
+  // An answer that was long on its way says nothing of what is open now: the writer may be alive, and in its next transaction.
+  const isOld = () => clock.monotonic() - begin > knownForMsMax
   for (const { transactionalId, state } of open) {
     if (state !== 'Ongoing' || transactionalId === null || context.transactionalIds.includes(transactionalId)) continue
     const isDead = () => transactionalId.startsWith(prefix) && !context.liveIds().includes(transactionalId)
     if (!isDead() && !stuck.ownChangelog) continue
     // Given up meanwhile: the transaction may be that of the next owner.
-    if (signal.aborted) return fenced
+    if (signal.aborted || isOld()) return fenced
     // Or it came back to life while its coordinator was looked for.
     const guard = () => {
-      if (signal.aborted || (!isDead() && !stuck.ownChangelog)) throw new StoppedError(`${transactionalId} is alive again`)
+      if (signal.aborted || isOld() || (!isDead() && !stuck.ownChangelog))
+        throw new StoppedError(`${transactionalId} may be alive again`)
     }
     context.log.warn(
       { transactionalId, topic: stuck.topic, partition: stuck.partition },

@@ -15,6 +15,8 @@ const bytesPerSecond = 20_000
 const backlog = isLong ? 30_000 : 10_000
 const recordsPerSecond = 200
 const strangers = isLong ? 3 : 1
+/** A generous guess at what a record costs on that line: its output, its way through a repartition topic, its state. */
+const bytesOfRecord = 250
 /** On a machine that has much else to do. */
 const withinMs = 120_000
 
@@ -46,7 +48,12 @@ async function sendSlowly(proxied: ProxiedStage): Promise<string> {
   const worker = proxied.worker(0)
   worker.kafka.weather({ bytesPerSecond, direction: 'to-broker' })
   stage.start()
-  await goOn(stage)
+  const { total } = stage.input
+  await stage.until(
+    () => stage.processed >= total,
+    'all that was sent is processed',
+    (total * bytesOfRecord * 1000) / bytesPerSecond,
+  )
   worker.kafka.weather({})
   const shrunk = worker.process.errors.split('smaller batches').length - 1
   assert.ok(shrunk > 0, 'batches have become smaller')

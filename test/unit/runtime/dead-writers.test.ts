@@ -1,10 +1,12 @@
 /** P9: whose open transaction is ended, and whose is not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Cluster } from '../../../service/kafka/cluster.ts'
 import { groupOffsetsPartition } from '../../../service/kafka/hanging-transactions.ts'
 import { silentLog } from '../../../service/log.ts'
 import { ManualClock } from '../../../service/memory/manual-clock.ts'
 import { freeFromDeadWriters, Patience, patienceMs } from '../../../service/runtime/dead-writers.ts'
+import { FaultyWire } from '../../support/faulty-wire.ts'
 import { numbers } from '../../support/numbers.ts'
 import { application, onBed, type ProcessBed } from '../../support/process-bed.ts'
 
@@ -17,7 +19,11 @@ const live = ['app.live.0', 'app.live.0.b', own, ownSecond]
 const free = async (
   bed: ProcessBed,
   where: 'offsets' | 'changelog',
-  { stuckForMs = patienceMs, liveIds = () => live }: { stuckForMs?: number; liveIds?: () => readonly string[] } = {},
+  {
+    stuckForMs = patienceMs,
+    liveIds = () => live,
+    cluster = bed.cluster,
+  }: { stuckForMs?: number; liveIds?: () => readonly string[]; cluster?: Cluster } = {},
 ) => {
   const patience = new Patience(bed.clock)
   bed.clock.advanceMonotonic(stuckForMs)
@@ -26,7 +32,8 @@ const free = async (
     {
       plan: { application },
       transactionalIds: [own, ownSecond],
-      cluster: bed.cluster,
+      cluster,
+      clock: bed.clock,
       log: silentLog,
       progress: () => {},
       liveIds,
@@ -103,4 +110,17 @@ describe('the open transaction', () => {
       assert.equal(await free(bed, 'offsets', { stuckForMs: patienceMs - 1 }), false)
       assert.deepEqual(left(bed), ['app.dead.0'])
     }))
+
+  for (const where of ['offsets', 'changelog'] as const) {
+    test(`is left alone where the answer was long on its way, as its writer may be in its next one, on ${where}`, () =>
+      onBed({ topology: numbers }, async (bed) => {
+        await open(bed, 'app.dead.0')
+        const wire = new FaultyWire(bed.kafka.wire('slow'))
+        wire.onSent = ({ api }) => {
+          if (api === 'ListTransactions') bed.clock.advanceMonotonic(3_000)
+        }
+        assert.equal(await free(bed, where, { cluster: new Cluster(wire, bed.clock) }), false)
+        assert.deepEqual(left(bed), ['app.dead.0'])
+      }))
+  }
 })
