@@ -4,9 +4,9 @@
  */
 import { EntryPages } from './entry-pages.ts'
 import { HashIndex } from './hash-index.ts'
+import type { ScanPage } from './store-backend.ts'
 
 interface Bucket {
-  readonly name: string
   readonly number: number
   size: number
   /** The entry that was added last: new ones stand before it, out of the way of a scan. */
@@ -21,12 +21,6 @@ const stride = 6
 const none = -1
 const capacityMin = 16
 
-export interface TablePage {
-  readonly entries: readonly { readonly key: Buffer; readonly value: Buffer }[]
-  /** Null where there are no more. */
-  readonly cursor: string | null
-}
-
 export class EntryTable {
   #fields = new Int32Array(capacityMin * stride)
   readonly #index = new HashIndex()
@@ -40,8 +34,8 @@ export class EntryTable {
     this.#fields[entry * stride + field.at] = at
   })
   readonly #buckets = new Map<string, Bucket>()
-  /** By number. */
-  readonly #byNumber: (Bucket | null)[] = []
+  #bucketsEver = 0
+  /** Numbers of buckets that can be given again. */
   readonly #freeBuckets: number[] = []
 
   /** Of the bucket; 0 where there is none. */
@@ -97,7 +91,6 @@ export class EntryTable {
     this.#free = entry
     if (of.size > 0) return
     this.#buckets.delete(bucket)
-    this.#byNumber[of.number] = null
     this.#freeBuckets.push(of.number)
   }
 
@@ -105,7 +98,7 @@ export class EntryTable {
    * Some of the entries of a bucket; with a cursor that is not that of the last page, from the first one on. Those that come on the way
    * are not in it, those that go need not be.
    */
-  scan(bucket: string, cursor: string | null, entriesMax: number, bytesMax: number): TablePage {
+  scan(bucket: string, cursor: string | null, entriesMax: number, bytesMax: number): ScanPage {
     const of = this.#buckets.get(bucket)
     if (of === undefined) return { entries: [], cursor: null }
     let entry = of.scan?.cursor === cursor ? of.scan.next : of.first
@@ -129,7 +122,7 @@ export class EntryTable {
     this.#free = none
     this.#pages.clear()
     this.#buckets.clear()
-    this.#byNumber.length = 0
+    this.#bucketsEver = 0
     this.#freeBuckets.length = 0
   }
 
@@ -148,10 +141,9 @@ export class EntryTable {
   }
 
   #newBucket(name: string): Bucket {
-    const number = this.#freeBuckets.pop() ?? this.#byNumber.length
-    const bucket = { name, number, size: 0, first: none, scan: null }
+    const number = this.#freeBuckets.pop() ?? this.#bucketsEver++
+    const bucket = { number, size: 0, first: none, scan: null }
     this.#buckets.set(name, bucket)
-    this.#byNumber[number] = bucket
     return bucket
   }
 
