@@ -14,6 +14,7 @@ import { bootstrapNode, type NodeId } from '../../service/kafka/wire/wire.ts'
 import { silentLog } from '../../service/log.ts'
 import { readCommitted } from '../support/console-consumer.ts'
 import { kafkaLogins } from '../support/logins.ts'
+import { listOffsetsBody } from './wire-client.ts'
 
 const brokers = process.env['CAUDAL_TEST_KAFKA']?.split(',') ?? []
 const skip = brokers.length === 0 ? 'CAUDAL_TEST_KAFKA is not set: no broker to run against' : false
@@ -113,7 +114,7 @@ describe('record batches on a real Kafka', { skip }, () => {
   })
 })
 
-/** A topic that was just created may take a moment to have a leader. */
+/** A topic that was just created may take a moment to have a leader, and that one to know of it. */
 async function leaderOf(wire: KafkaWire): Promise<NodeId> {
   for (let tries = 0; tries < 100; tries++) {
     const { topics } = await wire.request(bootstrapNode, 'meta', 'Metadata', {
@@ -121,7 +122,10 @@ async function leaderOf(wire: KafkaWire): Promise<NodeId> {
       allowAutoTopicCreation: false,
     })
     const [partition] = topics[0]?.partitions ?? []
-    if (partition?.errorCode === errorCode.NONE) return partition.leaderId
+    if (partition?.errorCode === errorCode.NONE) {
+      const latest = await wire.request(partition.leaderId, 'meta', 'ListOffsets', listOffsetsBody(topic, 0, -1, 0))
+      if (latest.topics[0]?.partitions[0]?.errorCode === errorCode.NONE) return partition.leaderId
+    }
     await systemClock.sleep(50)
   }
   throw new Error(`${topic} has no leader`)
